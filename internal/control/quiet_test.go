@@ -1,0 +1,26 @@
+package control
+
+import (
+	"testing"
+	"time"
+)
+
+func TestQuieterCountsWhatItHolds(t *testing.T) {
+	var q quieter
+	now := time.Unix(1000, 0)
+	for _, c := range []struct {
+		after   time.Duration
+		skipped int
+		ok      bool
+	}{
+		{0, 0, true},
+		{time.Second, 0, false},
+		{quietTime - time.Nanosecond, 0, false},
+		{quietTime, 2, true},
+		{2 * quietTime, 0, true},
+	} {
+		if skipped, ok := q.pass(now.Add(c.after)); skipped != c.skipped || ok != c.ok {
+			t.Errorf("after %s: %d, %v", c.after, skipped, ok)
+		}
+	}
+}

@@ -1,0 +1,119 @@
+package logs
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/term"
+)
+
+// A DaemonLog is the daemon's own log: a file, rotated like those of the apps,
+// and, in the foreground, standard error.
+type DaemonLog struct {
+	writer *writer
+	queues []*queue
+}
+
+// NewDaemonLog opens the daemon's log and returns a logger for it. Lines go to
+// the file as slog writes text, and to foreground, unless that is nil, in a
+// shorter form; with colours if it is a terminal and NO_COLOR is not set.
+//
+// A line that is logged waits for nobody: it is written a moment later. If
+// writing cannot keep up lines are dropped, and their number is logged. If the
+// file cannot be written, that is told once, in foreground or else on standard
+// error, and everything else works.
+//
+// The goroutines that write, one for each of the two, end with Close.
+func NewDaemonLog(t Target, foreground io.Writer, level slog.Leveler) (*slog.Logger, *DaemonLog) {
+	if path, err := filepath.Abs(t.Path); err == nil {
+		t.Path = path
+	}
+	d := &DaemonLog{}
+	screen, colors := io.Writer(os.Stderr), isColorful(os.Stderr)
+	if foreground != nil {
+		screen, colors = d.queue(func(p []byte) {
+			_, _ = foreground.Write(p) // there is nowhere left to tell it
+		}), isColorful(foreground)
+	}
+	onScreen := newCompactHandler(screen, level, colors)
+	d.writer = newWriter(t, time.Now, slog.New(onScreen))
+	d.writer.mu.Lock()
+	d.writer.prepare() // here, so that what is wrong is told before anything else
+	d.writer.mu.Unlock()
+	handlers := []slog.Handler{slog.NewTextHandler(d.queue(d.append), &slog.HandlerOptions{Level: level})}
+	if foreground != nil {
+		handlers = append(handlers, onScreen)
+	}
+	return slog.New(slog.NewMultiHandler(handlers...)), d
+}
+
+func (d *DaemonLog) queue(write func([]byte)) *queue {
+	q := newQueue(write)
+	d.queues = append(d.queues, q)
+	return q
+}
+
+func (d *DaemonLog) append(p []byte) {
+	d.writer.mu.Lock()
+	defer d.writer.mu.Unlock()
+	d.writer.write(p)
+}
+
+// Reopen opens the log's path anew, where somebody may have moved the file away.
+// It waits for the disk. If the log has been handed to a Store, that one's
+// Reopen does it.
+func (d *DaemonLog) Reopen() { d.writer.reopen() }
+
+// Flush waits until all that was logged has been written, or ctx ends.
+func (d *DaemonLog) Flush(ctx context.Context) error {
+	var failed error
+	for _, q := range d.queues {
+		failed = errors.Join(failed, q.flush(ctx))
+	}
+	return failed
+}
+
+// Close writes what was logged and closes the file. What is logged after that
+// goes nowhere. When ctx ends before all is written it gives up, and leaves the
+// file to the end of the process.
+func (d *DaemonLog) Close(ctx context.Context) error {
+	var failed error
+	for _, q := range d.queues {
+		failed = errors.Join(failed, q.close(ctx))
+	}
+	if failed == nil {
+		d.writer.close()
+	}
+	return failed
+}
+
+// ShareDaemonLog makes the Store look after the daemon's log too: its Reopen and
+// the rotation by age, and that an app whose log file is the same shares it.
+// It is called before the first Attach. The log stays open when the Store closes.
+func (s *Store) ShareDaemonLog(d *DaemonLog) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	const daemon = "" // no app has this name
+	s.writers[d.writer.path] = &share{writer: d.writer, apps: map[string]int{daemon: 1}, owner: daemon}
+	s.startMaintaining()
+}
+
+// isColorful reports whether colours can be written to w.
+func isColorful(w io.Writer) bool {
+	file, ok := w.(*os.File)
+	if !ok || os.Getenv("NO_COLOR") != "" || os.Getenv("TERM") == "dumb" {
+		return false
+	}
+	conn, err := file.SyscallConn()
+	if err != nil {
+		return false
+	}
+	terminal := false
+	err = conn.Control(func(fd uintptr) { terminal = term.IsTerminal(int(fd)) })
+	return err == nil && terminal
+}

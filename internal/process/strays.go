@@ -1,0 +1,137 @@
+package process
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strings"
+	"syscall"
+)
+
+// Stray is a living orphan that has come to this process: something below an
+// app started it and has gone.
+type Stray struct {
+	PID int
+	// Comm is its name as the kernel has it (proc_pid_comm(5)).
+	Comm string
+	// Instance is the Name of the Process that it belongs to: a stop reaches
+	// it. Or it is empty.
+	Instance string
+	// Why says, when Instance is empty, why that is not known.
+	Why string
+}
+
+// Strays lists the living orphans, by pid.
+func (r *Reaper) Strays() ([]Stray, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	orphans, err := r.orphans()
+	strays := make([]Stray, 0, len(orphans))
+	for _, o := range orphans {
+		name, why, attributeErr := r.attribute(o)
+		err = errors.Join(err, attributeErr)
+		strays = append(strays, Stray{PID: o.pid, Comm: o.comm, Instance: name, Why: why})
+	}
+	slices.SortFunc(strays, func(a, b Stray) int { return a.PID - b.PID })
+	return strays, err
+}
+
+// strays are the orphans that belong to p; with an error there may be more. The
+// lock is held.
+func (p *Process) strays() ([]procStat, error) {
+	orphans, err := p.reaper.orphans()
+	return slices.DeleteFunc(orphans, func(o procStat) bool {
+		name, _, attributeErr := p.reaper.attribute(o)
+		err = errors.Join(err, attributeErr)
+		return name != p.Name
+	}), err
+}
+
+// orphans are the living children of this process that nobody manages. Dead
+// ones are buried on the way, and then the list is made again: their children
+// have just come to us. The lock is held, so nothing else is reaped meanwhile,
+// which could make the kernel skip a line of its list.
+func (r *Reaper) orphans() ([]procStat, error) {
+	for {
+		children, err := childrenOf(selfPID)
+		if err != nil {
+			return nil, fmt.Errorf("list orphans: %w", err)
+		}
+		var living []procStat
+		buried := false
+		for _, pid := range children {
+			if r.manages(pid) {
+				continue
+			}
+			stat, err := readStat(pid)
+			if vanished(err) {
+				continue
+			}
+			if err != nil {
+				return nil, fmt.Errorf("look at orphan %d: %w", pid, err)
+			}
+			// Only a whole process can be buried: a leader whose threads
+			// live on is shown as a zombie too.
+			if stat.zombie() && r.bury(pid) {
+				buried = true
+				continue
+			}
+			living = append(living, stat)
+		}
+		if !buried {
+			return living, nil
+		}
+	}
+}
+
+// attribute finds the instance of an orphan: by its session or group, which are
+// numbered like the main process, or by the environment that it has inherited.
+// An empty name comes with why. An error means that nothing can be said now. The
+// lock is held.
+func (r *Reaper) attribute(o procStat) (name, why string, err error) {
+	if name, ok := r.strayOf[o.pid]; ok {
+		return name, "", nil
+	}
+	for _, id := range []int{o.session, o.group} {
+		if p := r.instances[id]; p != nil {
+			name = p.Name
+		}
+	}
+	if name == "" {
+		name, why, err = instanceOf(o.pid)
+	}
+	if name != "" {
+		r.strayOf[o.pid] = name
+	}
+	return name, why, err
+}
+
+// instanceOf reads an instance's name from the environment of pid.
+func instanceOf(pid int) (name, why string, err error) {
+	environ, err := readEnviron(pid)
+	switch {
+	case errors.Is(err, fs.ErrPermission):
+		return "", "its environment may not be read", nil
+	case vanished(err):
+		return "", "it has ended", nil
+	case err != nil:
+		return "", "its environment cannot be read", fmt.Errorf("read environment of %d: %w", pid, err)
+	}
+	if name := valueOf(strings.Split(environ, "\x00"), EnvInstance); name != "" {
+		return name, "", nil
+	}
+	return "", "its environment names no instance", nil
+}
+
+// sendStrays signals the strays of p and tells how many there were. They are
+// our children and cannot be reaped meanwhile: the lock is held.
+func (p *Process) sendStrays(sig syscall.Signal) (int, error) {
+	strays, err := p.strays()
+	for _, stray := range strays {
+		if e := syscall.Kill(stray.pid, sig); e != nil && e != syscall.ESRCH {
+			err = errors.Join(err, fmt.Errorf("signal pid %d (%s): %w", stray.pid, stray.comm, e))
+		}
+	}
+	return len(strays), err
+}

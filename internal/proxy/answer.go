@@ -1,0 +1,220 @@
+package proxy
+
+import (
+	"errors"
+	"time"
+
+	"gracevisor/internal/proxy/http1"
+)
+
+// readAnswer reads the head of the answer into x.resp; its first bytes are in
+// x.up. What is only interim on the way there is passed on.
+func (c *conn) readAnswer() outcome {
+	x := c.x
+	head := string(x.req.Method) == "HEAD"
+	for {
+		n, err := x.resp.Parse(x.up.unread(), x.route.answer, head)
+		switch {
+		case err != nil:
+			c.blameApp(err)
+			return garbage
+		case n == 0:
+			if o := c.readAnswerMore(); o != answered {
+				return o
+			}
+			continue
+		}
+		x.up.r += n
+		x.headEnd = x.up.r
+		if x.resp.Status >= 200 || x.resp.Status == 101 {
+			return c.checkSwitch()
+		}
+		if err := c.passInterim(); err != nil {
+			return withdrawn
+		}
+	}
+}
+
+// readAnswerMore reads more of a head that has begun.
+func (c *conn) readAnswerMore() outcome {
+	x := c.x
+	if x.up.w == len(x.up.b) && !x.up.grow(x.route.answer.MaxBytes+1) {
+		c.blameApp(errAnswerHeadLong)
+		return garbage
+	}
+	n, err := x.upstream.read(x.up.free())
+	switch {
+	case errors.Is(err, errTimeout):
+		return late
+	case errors.Is(err, errCancelled), errors.Is(err, errClosing):
+		return withdrawn
+	case err != nil || n == 0:
+		c.blameApp(errAnswerCut)
+		return garbage
+	}
+	x.up.w += n
+	return answered
+}
+
+// What apps do wrong beside what the codec finds.
+var (
+	errAnswerHeadLong = &http1.Error{Status: 502, Reason: "header block over the limit"}
+	errAnswerCut      = &http1.Error{Status: 502, Reason: "closed before its header block was complete"}
+	errAnswerShort    = &http1.Error{Status: 502, Reason: "closed before its body was complete"}
+	errAnswerLong     = &http1.Error{Status: 502, Reason: "bytes after its body"}
+	errAnswerSwitch   = &http1.Error{Status: 502, Reason: "101 that was not asked for"}
+)
+
+// blameApp tells the operator what an app does wrong.
+func (c *conn) blameApp(err error) {
+	var broken *http1.Error
+	if errors.As(err, &broken) {
+		c.x.app.faults.report(c.proxy.log, "app broke HTTP", c.x.app.name, broken)
+	}
+}
+
+// checkSwitch refuses a 101 that was not asked for.
+func (c *conn) checkSwitch() outcome {
+	if c.x.resp.Status == 101 && c.x.upgrade == "" {
+		c.blameApp(errAnswerSwitch)
+		return garbage
+	}
+	return answered
+}
+
+// passInterim passes an interim answer on to those who know such (RFC 9110
+// §15.2): not to HTTP/1.0, and 100 only to who waits for it.
+func (c *conn) passInterim() error {
+	x := c.x
+	if x.req.Minor == 0 || x.resp.Status == 100 && !x.req.ExpectContinue {
+		return nil
+	}
+	out := http1.AppendStatusLine(x.out[:0], x.resp.Status, x.resp.Reason)
+	for i := range x.resp.Fields {
+		if !x.resp.HopByHop(i) {
+			out = http1.AppendField(out, x.resp.Fields[i].Name, x.resp.Fields[i].Value)
+		}
+	}
+	x.out = append(out, "\r\n"...)
+	return c.toClient(x.out)
+}
+
+// answer sends the answer, whose head is in x.resp, to the client.
+func (c *conn) answer() fate {
+	x := c.x
+	c.countAnswer(x.resp.Status)
+	if x.resp.Status == 101 {
+		return c.tunnel()
+	}
+	c.appendAnswerHead()
+	err := c.sendAnswer()
+	c.waiting.Store(0)
+	return c.settle(err)
+}
+
+// appendAnswerHead writes the head of the answer for the client into x.out.
+func (c *conn) appendAnswerHead() {
+	x := c.x
+	r := &x.resp
+	out := http1.AppendStatusLine(x.out[:0], r.Status, r.Reason)
+	date := false
+	for i := range r.Fields {
+		f := &r.Fields[i]
+		date = date || f.Kind == http1.KindDate
+		if f.Kind == http1.KindTrailer && r.Framing == http1.Chunked && x.req.Minor > 0 || !r.HopByHop(i) {
+			out = http1.AppendField(out, f.Name, f.Value)
+		}
+	}
+	if !date {
+		out = appendDate(out) // RFC 9110 §6.6.1
+	}
+	if x.route.traffic.Via {
+		out = append(out, via[r.Minor]...)
+	}
+	out = c.appendFraming(out)
+	x.out = append(out, "\r\n"...)
+}
+
+// appendFraming writes how the client finds the end of the body, and whether
+// the connection goes on after it.
+func (c *conn) appendFraming(out []byte) []byte {
+	x := c.x
+	open := x.resp.Framing == http1.Chunked || x.resp.Framing == http1.UntilClose
+	if open && x.req.Minor > 0 {
+		out = append(out, "Transfer-Encoding: chunked\r\n"...)
+	}
+	x.expected = !open || x.req.Minor > 0
+	x.closing = !x.expected || c.lastAnswer()
+	switch {
+	case x.closing:
+		out = append(out, "Connection: close\r\n"...)
+	case x.req.Minor == 0:
+		out = append(out, "Connection: keep-alive\r\n"...)
+	}
+	return out
+}
+
+// lastAnswer reports whether the connection ends with this answer.
+func (c *conn) lastAnswer() bool {
+	x := c.x
+	if !x.req.KeepAlive || x.unsettled || c.proxy.draining.Load() {
+		return true
+	}
+	// An error that came before the body had been read ends the upload.
+	return x.upload.begun && x.resp.Status >= 400 && !x.upload.read.Load()
+}
+
+// settle cleans up after the answer: the connection to the app goes back to its
+// pool if it is at rest, and the client's goes on if both know that it does.
+func (c *conn) settle(err error) fate {
+	x := c.x
+	read := !x.upload.needed || x.upload.read.Load()
+	c.stopUpload()
+	rest := err == nil && x.resp.KeepAlive && x.resp.Framing != http1.UntilClose &&
+		(!x.upload.needed || x.upload.sent)
+	if rest && !x.up.empty() {
+		c.blameApp(errAnswerLong)
+		rest = false
+	}
+	c.up.Store(nil)
+	if u := x.upstream; u != nil {
+		x.upstream = nil
+		if rest {
+			x.instance.pool.put(u, x.resp.KeepAliveTimeout)
+		} else {
+			u.close()
+		}
+	}
+	c.finishLog()
+	switch {
+	case err != nil && !x.expected:
+		return abort
+	case err != nil:
+		return sever
+	case c.gone.Load():
+		return sever
+	case !read:
+		return linger
+	case x.closing && x.req.KeepAlive:
+		return linger
+	case x.closing:
+		return finish
+	}
+	return keep
+}
+
+// toClient writes to the client.
+func (c *conn) toClient(p []byte) error {
+	c.sock.writeBy.Store(c.sock.deadline(c.x.route.traffic.BodyTimeout))
+	err := c.client.write(p)
+	if err == nil {
+		c.x.log.out += int64(len(p))
+	}
+	return err
+}
+
+// clockDate is the Date field of the current second.
+var clockDate cachedDate
+
+// appendDate writes a Date field.
+func appendDate(out []byte) []byte { return append(out, clockDate.field(time.Now())...) }

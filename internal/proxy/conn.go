@@ -1,0 +1,190 @@
+package proxy
+
+import (
+	"net/netip"
+	"sync/atomic"
+	"time"
+)
+
+// A conn is a client's connection. Its goroutine runs the phases of one request
+// after the other; everything that only a request needs is in its exchange,
+// which the connection gives back while it is idle.
+type conn struct {
+	proxy    *Proxy
+	listener *listener
+	home     *app // whose connections it counts among
+	sock     sock
+	client   stream // &sock, or what is to come between it and the phases
+	peer     netip.AddrPort
+	x        *exchange // nil while idle
+	served   bool      // has had a request
+
+	// gone is set by the sweeper when the client has left in the middle of a
+	// request; up is what then has to be woken.
+	gone atomic.Bool
+	up   atomic.Pointer[upstream]
+	// waiting is when bytes moved last, in monotime, while an app is to
+	// answer; else 0.
+	waiting atomic.Int64
+}
+
+// A stream carries the bytes of a client's connection. Deadlines and waking are
+// always those of the socket below it.
+type stream interface {
+	// read waits for bytes; 0 of them mean the end.
+	read(p []byte) (int, error)
+	// readIdle is read into a buffer that is lent as long as there is
+	// something to read.
+	readIdle(lender) (int, error)
+	// write writes all of p.
+	write(p []byte) error
+	// closeWrite sends the end.
+	closeWrite() error
+	// socket is what is below, for deadlines and waking.
+	socket() *sock
+}
+
+// A lender has a buffer that is needed only as long as there are bytes to read.
+type lender interface {
+	lend() []byte
+	giveBack()
+}
+
+// fate is what a phase decides about the connection.
+type fate uint8
+
+const (
+	proceed fate = iota // with the next phase
+	keep                // for the next request
+	finish              // the client knows that it is the last: close
+	linger              // close, but read on for a while so that the client gets the answer
+	sever               // close, the answer is not complete
+	abort               // reset, as only that tells the client so
+)
+
+// begin takes over an accepted socket, which is counted in already.
+func (p *Proxy) begin(l *listener, a *app, fd int, peer netip.AddrPort) {
+	c := &conn{proxy: p, listener: l, home: a, peer: peer}
+	c.sock.owner = c
+	c.client = &c.sock
+	if err := p.sweep.newSock(&c.sock, fd); err != nil {
+		p.log.Warn("cannot use connection", "app", a.name, "error", err)
+		p.leave(a)
+		return
+	}
+	p.wg.Go(c.serve) // ends with the connection, which Close ends
+}
+
+// serve is the life of a connection.
+func (c *conn) serve() {
+	defer c.end()
+	if c.home.route.Load().tcp {
+		c.relay()
+		return
+	}
+	for c.next() {
+	}
+}
+
+// next serves a request, and reports whether another may follow.
+func (c *conn) next() bool {
+	if c.x == nil && !c.awaitRequest() {
+		return false
+	}
+	f := c.request()
+	c.served = true
+	if f == keep {
+		if c.x.in.empty() {
+			c.giveBack()
+		}
+		return true
+	}
+	c.part(f)
+	return false
+}
+
+// request is the life of a request.
+func (c *conn) request() fate {
+	c.x.begin(c.listener.app.Load())
+	for _, phase := range [...]func(*conn) fate{
+		(*conn).readHead,
+		(*conn).screen,
+		(*conn).collectBody,
+	} {
+		if f := phase(c); f != proceed {
+			return f
+		}
+	}
+	return c.forward()
+}
+
+// awaitRequest waits for the first bytes of a request, without a buffer.
+func (c *conn) awaitRequest() bool {
+	t := &c.home.route.Load().traffic
+	patience := t.IdleTimeout
+	if !c.served {
+		patience = t.HeaderTimeout
+	}
+	c.sock.readBy.Store(c.sock.deadline(patience))
+	n, err := c.client.readIdle(c)
+	if err != nil || n == 0 {
+		return false
+	}
+	c.x.in.w = n
+	return true
+}
+
+// lend and giveBack make a conn the lender of its exchange's buffer.
+func (c *conn) lend() []byte {
+	if c.x == nil {
+		c.x = takeExchange()
+	}
+	return c.x.in.free()
+}
+
+func (c *conn) giveBack() {
+	putExchange(c.x)
+	c.x = nil
+}
+
+// end closes the connection.
+func (c *conn) end() {
+	if c.x != nil {
+		c.giveBack()
+	}
+	c.sock.close()
+	c.proxy.leave(c.home)
+}
+
+// watch is called by each sweep: a client that has left while its app is to
+// answer is noticed here, as nobody reads from it meanwhile.
+func (c *conn) watch(now int64) {
+	since := c.waiting.Load()
+	if since == 0 || now-since < int64(watchAfter) || c.gone.Load() {
+		return
+	}
+	var hup, dead bool
+	c.sock.raw.Control(func(fd uintptr) { hup, dead = pending(int(fd)) })
+	if dead || hup && now-since > int64(halfClosedLife) {
+		c.abandon()
+	}
+}
+
+const (
+	// watchAfter is how long an app may be silent before we look whether
+	// its client is still there.
+	watchAfter = time.Second
+	// halfClosedLife bounds how long a connection may be silent after one
+	// side has sent its end: one that closed and one that only closed its
+	// half look the same.
+	halfClosedLife = 60 * time.Second
+)
+
+// abandon ends the wait for the app.
+func (c *conn) abandon() {
+	c.gone.Store(true)
+	if u := c.up.Load(); u != nil {
+		u.wake()
+	}
+	c.sock.wake()
+}

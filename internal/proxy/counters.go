@@ -1,0 +1,108 @@
+package proxy
+
+import (
+	"sync/atomic"
+
+	"gracevisor/internal/wire"
+)
+
+// counters are those of an app, in shards, so that connections on different
+// CPUs do not fight for a cache line. Readers add the shards up.
+type counters struct {
+	shards [8]tally
+}
+
+// A tally is one shard. It fills whole cache lines.
+type tally struct {
+	requests, errors, retries, held atomic.Uint64
+	bytesIn, bytesOut               atomic.Uint64
+	status                          [5]atomic.Uint64
+	latency                         [len(wire.LatencyBounds) + 1]atomic.Uint64
+	_                               [56]byte
+}
+
+// of is the shard for a connection.
+func (n *counters) of(c *conn) *tally { return &n.shards[c.sock.shard] }
+
+// countHead counts a request that has come.
+func (c *conn) countHead(n int) {
+	t := c.x.app.counters.of(c)
+	t.requests.Add(1)
+	c.x.log.head = int64(n)
+}
+
+// countAnswer counts the final answer of an app.
+func (c *conn) countAnswer(status int) {
+	x := c.x
+	t := x.app.counters.of(c)
+	t.status[class(status)].Add(1)
+	took := monotime() - x.began
+	i := 0
+	for i < len(wire.LatencyBounds) && took > int64(wire.LatencyBounds[i]) {
+		i++
+	}
+	t.latency[i].Add(1)
+	x.log.status = status
+}
+
+// countOwn counts an answer that the proxy made itself.
+func (c *conn) countOwn(status int) {
+	t := c.x.app.counters.of(c)
+	t.status[class(status)].Add(1)
+	if status >= 502 && status <= 504 {
+		t.errors.Add(1)
+	}
+	c.x.log.status = status
+}
+
+func class(status int) int { return min(max(status/100-1, 0), 4) }
+
+// Counters returns what was counted since the proxy was made, for the apps and
+// instances that the newest table names and the instances that still have
+// requests in flight.
+func (p *Proxy) Counters() wire.Counters {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	all := wire.Counters{Connections: int(p.gate.n.Load())}
+	at := make(map[string]int, len(p.apps))
+	for name, a := range p.apps {
+		at[name] = len(all.Apps)
+		all.Apps = append(all.Apps, a.count())
+	}
+	for id, in := range p.instances {
+		i, ok := at[in.app]
+		if !ok {
+			continue
+		}
+		all.Apps[i].Instances = append(all.Apps[i].Instances, wire.InstanceCounters{
+			ID: id, InFlight: int(in.inflight.Load()), Requests: in.requests.Load(),
+		})
+	}
+	return all
+}
+
+// count adds up what was counted for an app.
+func (a *app) count() wire.AppCounters {
+	n := wire.AppCounters{
+		Name:           a.name,
+		Connections:    int(a.gate.n.Load()),
+		Holding:        a.queue.len(),
+		LatencyBuckets: make([]uint64, len(wire.LatencyBounds)+1),
+	}
+	for i := range a.counters.shards {
+		t := &a.counters.shards[i]
+		n.Requests += t.requests.Load()
+		n.Errors += t.errors.Load()
+		n.Retries += t.retries.Load()
+		n.Held += t.held.Load()
+		n.BytesIn += t.bytesIn.Load()
+		n.BytesOut += t.bytesOut.Load()
+		for k := range t.status {
+			n.Status[k] += t.status[k].Load()
+		}
+		for k := range t.latency {
+			n.LatencyBuckets[k] += t.latency[k].Load()
+		}
+	}
+	return n
+}

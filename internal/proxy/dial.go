@@ -1,0 +1,92 @@
+package proxy
+
+import (
+	"fmt"
+	"net/netip"
+	"sync/atomic"
+
+	"golang.org/x/sys/unix"
+
+	"gracevisor/internal/wire"
+)
+
+// sockaddr turns an address of the table into what connect(2) takes.
+func sockaddr(t wire.Target) (family int, addr unix.Sockaddr, err error) {
+	switch t.Network {
+	case "unix":
+		return unix.AF_UNIX, &unix.SockaddrUnix{Name: t.Address}, nil
+	case "tcp":
+	default:
+		return 0, nil, fmt.Errorf("read address: unknown network %q", t.Network)
+	}
+	ap, err := netip.ParseAddrPort(t.Address)
+	if err != nil {
+		return 0, nil, fmt.Errorf("read address: %w", err)
+	}
+	ip := ap.Addr().Unmap()
+	if ip.Is4() {
+		return unix.AF_INET, &unix.SockaddrInet4{Port: int(ap.Port()), Addr: ip.As4()}, nil
+	}
+	return unix.AF_INET6, &unix.SockaddrInet6{Port: int(ap.Port()), Addr: ip.As16()}, nil
+}
+
+// dial makes a connection. by is the deadline in monotime, 0 for none; cancel
+// ends the wait when it becomes true and the socket is woken, for which started
+// is told of it first.
+func (w *sweeper) dial(family int, addr unix.Sockaddr, by int64, cancel *atomic.Bool, started func(*upstream)) (*upstream, error) {
+	fd, err := unix.Socket(family, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil, fmt.Errorf("make socket: %w", err)
+	}
+	if family != unix.AF_UNIX {
+		unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
+	}
+	// On the same machine connect succeeds at once nearly always. Before it
+	// the poller must not see the socket: it would report a hang-up.
+	err = unix.Connect(fd, addr)
+	if err != nil && err != unix.EINPROGRESS && err != unix.EINTR {
+		unix.Close(fd)
+		return nil, fmt.Errorf("connect: %w", err)
+	}
+	u := new(upstream)
+	if e := w.newSock(&u.sock, fd); e != nil {
+		return nil, fmt.Errorf("connect: %w", e)
+	}
+	if started != nil {
+		started(u)
+	}
+	if err != nil {
+		if err = u.connected(by, cancel); err != nil {
+			u.close()
+			return nil, fmt.Errorf("connect: %w", err)
+		}
+	}
+	return u, nil
+}
+
+// connected waits until the connection stands.
+func (u *upstream) connected(by int64, cancel *atomic.Bool) error {
+	u.writeBy.Store(by)
+	u.writeCancel = cancel
+	u.out.connecting = true
+	err := u.waitWrite()
+	u.out.connecting = false
+	u.writeBy.Store(0)
+	return err
+}
+
+// connectedYet is the callback of connected.
+func connectedYet(fd int, err *error) bool {
+	fds := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLOUT}}
+	if n, _ := unix.Poll(fds, 0); n == 0 {
+		return false
+	}
+	code, e := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_ERROR)
+	switch {
+	case e != nil:
+		*err = e
+	case code != 0:
+		*err = unix.Errno(code)
+	}
+	return true
+}

@@ -1,0 +1,31 @@
+package proxy
+
+// Drain makes the proxy leave. When it returns, nothing is accepted any more;
+// only then do answers begin to say `Connection: close`. In this order no client
+// meets a closed door: one that is told to connect anew reaches another worker.
+// What was accepted is served, and idle connections keep their time-out and are
+// served if they speak again.
+func (p *Proxy) Drain() {
+	p.mu.Lock()
+	listeners := p.listeners
+	p.listeners = make(map[string]*listener)
+	p.leaving = true
+	p.mu.Unlock()
+	for _, l := range listeners {
+		l.close()
+	}
+	p.draining.Store(true)
+	p.checkDrained()
+}
+
+// Drained is closed when Drain was called and the last client connection has
+// ended.
+func (p *Proxy) Drained() <-chan struct{} { return p.drained }
+
+// checkDrained closes drained when its time has come. Nobody comes in any more
+// once draining is set, so a count of zero is final.
+func (p *Proxy) checkDrained() {
+	if p.draining.Load() && p.gate.n.Load() == 0 {
+		p.told.Do(func() { close(p.drained) })
+	}
+}

@@ -1,0 +1,92 @@
+package proxy
+
+import (
+	"errors"
+
+	"gracevisor/internal/proxy/http1"
+)
+
+// readHead reads the head of a request. Its first bytes are in x.in already.
+func (c *conn) readHead() fate {
+	x := c.x
+	limited := false
+	for {
+		n, err := x.req.Parse(x.in.unread(), x.route.request)
+		switch {
+		case err != nil:
+			return c.refuse(err)
+		case n > 0:
+			x.in.r += n
+			c.countHead(n)
+			return proceed
+		}
+		if !limited {
+			limited = true
+			c.sock.readBy.Store(c.sock.deadline(x.route.traffic.HeaderTimeout))
+		}
+		// One byte more than the limit shows that it is broken.
+		if x.in.w == len(x.in.b) && !x.in.grow(x.route.request.MaxBytes+1) {
+			return c.fail(431)
+		}
+		if f := c.readMore(); f != proceed {
+			return f
+		}
+	}
+}
+
+// readMore reads more of a head that has begun.
+func (c *conn) readMore() fate {
+	x := c.x
+	n, err := c.client.read(x.in.free())
+	switch {
+	case errors.Is(err, errTimeout):
+		return c.fail(408)
+	case err != nil || n == 0:
+		return sever
+	}
+	x.in.w += n
+	return proceed
+}
+
+// refuse answers a message that breaks the rules.
+func (c *conn) refuse(err error) fate {
+	var broken *http1.Error
+	if !errors.As(err, &broken) {
+		return c.fail(400)
+	}
+	c.x.app.faults.report(c.proxy.log, "client broke HTTP", c.x.app.name, broken)
+	return c.fail(broken.Status)
+}
+
+// screen answers what is not for an app, and finds out what is special about
+// the rest.
+func (c *conn) screen() fate {
+	x := c.x
+	r := &x.req
+	limit := x.route.traffic.MaxBodyBytes
+	switch {
+	case string(r.Method) == "CONNECT":
+		return c.fail(405)
+	case r.MaxForwards == 0:
+		return c.answerHere()
+	case limit > 0 && r.Framing == http1.Length && r.Length > limit:
+		return c.fail(413)
+	}
+	if len(r.Upgrade) > 0 {
+		c.screenUpgrade()
+	}
+	return proceed
+}
+
+// screenUpgrade decides whether a wish to change the protocol is passed on.
+// Where it is not, the request is an ordinary one; bytes behind it may be of the
+// other protocol, and are not taken for requests (RFC 9931 §5).
+func (c *conn) screenUpgrade() {
+	x := c.x
+	if string(x.req.Method) == "GET" && x.req.Framing == http1.NoBody {
+		x.upgrade = x.route.upgrade(x.req.Upgrade)
+	}
+	if x.upgrade != "" || !x.in.empty() {
+		x.unsettled = true
+	}
+}

@@ -1,0 +1,100 @@
+package proxy
+
+import (
+	"sync"
+	"sync/atomic"
+
+	"golang.org/x/sys/unix"
+
+	"gracevisor/internal/wire"
+)
+
+// An instance is an instance of an app, as long as a table names it or it has
+// requests in flight. All tables that name it share the one object, so that its
+// count is right whichever of them a request began under.
+//
+// No request begins on it after Apply has retired it. That takes no lock: who
+// begins a request counts itself in and then looks at retired; who retires sets
+// retired and then looks at the count. Both are sequentially consistent (Go
+// memory model), so at least one of the two sees the other (Dekker).
+type instance struct {
+	id, app string
+	target  wire.Target
+	addr    unix.Sockaddr
+	family  int
+	pool    pool
+	drained func(id string)
+
+	inflight atomic.Int64
+	retired  atomic.Bool
+	requests atomic.Uint64
+
+	mu   sync.Mutex // guards told, and changes of retired
+	told bool       // the end of this retirement was reported
+}
+
+func newInstance(app string, w wire.Instance, hub *sweeper, drained func(string)) (*instance, error) {
+	in := &instance{id: w.ID, app: app, target: wire.Target{Network: w.Network, Address: w.Address}, drained: drained}
+	var err error
+	in.family, in.addr, err = sockaddr(in.target)
+	in.pool.hub = hub
+	return in, err
+}
+
+// enter begins a request; false means that the instance is retired and that the
+// caller has to look for another by the newest table.
+func (in *instance) enter() bool {
+	in.inflight.Add(1)
+	if in.retired.Load() {
+		in.leave()
+		return false
+	}
+	return true
+}
+
+// leave ends what enter began.
+func (in *instance) leave() {
+	if in.inflight.Add(-1) == 0 && in.retired.Load() {
+		in.report()
+	}
+}
+
+// retire makes enter fail from now on.
+func (in *instance) retire() {
+	in.mu.Lock()
+	if !in.retired.Load() {
+		in.told = false
+		in.retired.Store(true)
+	}
+	in.mu.Unlock()
+	in.pool.close()
+}
+
+// revive takes a retirement back: a roll-back made it serve again.
+func (in *instance) revive() {
+	in.mu.Lock()
+	in.retired.Store(false)
+	in.mu.Unlock()
+	in.pool.open()
+}
+
+// report tells once for each retirement that nothing is in flight any more.
+func (in *instance) report() {
+	in.mu.Lock()
+	due := in.retired.Load() && !in.told && in.inflight.Load() == 0
+	if due {
+		in.told = true
+	}
+	in.mu.Unlock()
+	if due {
+		in.drained(in.id)
+	}
+}
+
+// over reports whether nothing will happen on the instance any more unless a
+// table names it again.
+func (in *instance) over() bool {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	return in.retired.Load() && in.told
+}

@@ -1,0 +1,56 @@
+package proxy
+
+import "errors"
+
+// relay serves a connection of an app with `proxy: tcp`: it waits for an
+// instance as a request does, and is then a tunnel.
+func (c *conn) relay() {
+	a := c.home
+	count := a.counters.of(c)
+	count.requests.Add(1)
+	var r retry
+	w := new(waiter)
+	for {
+		in, u := c.reach(a, w, &r)
+		if in == nil {
+			return
+		}
+		if u == nil {
+			r.tried = append(r.tried, in)
+			count.retries.Add(1)
+			continue
+		}
+		c.join(u, a)
+		c.up.Store(nil)
+		u.close()
+		in.leave()
+		return
+	}
+}
+
+// reach connects to an instance, and waits for one if need be. Without an
+// instance there is no use in going on; without a connection that instance
+// refused.
+func (c *conn) reach(a *app, w *waiter, r *retry) (*instance, *upstream) {
+	for {
+		in, rt := a.acquire(r.tried)
+		if in == nil {
+			if !rt.holding() || c.hold(a, rt, w, &r.patience, len(r.tried) > 0) != nil {
+				a.counters.of(c).errors.Add(1)
+				return nil, nil
+			}
+			r.tried = r.tried[:0]
+			continue
+		}
+		u, err := c.proxy.sweep.dial(in.family, in.addr, c.sock.deadline(rt.traffic.ConnectTimeout), &c.gone, nil)
+		if err == nil {
+			in.requests.Add(1)
+			return in, u
+		}
+		in.leave()
+		if errors.Is(err, errClosing) {
+			return nil, nil
+		}
+		return in, nil
+	}
+}

@@ -1,0 +1,162 @@
+package proxy
+
+import (
+	"errors"
+	"sync"
+
+	"golang.org/x/sys/unix"
+)
+
+// pipeSize is asked for, F_SETPIPE_SZ of fcntl(2). Where the user's share of
+// pipe memory is used up (pipe(7)) the pipe stays smaller.
+const pipeSize = 256 << 10
+
+// errNoPipe says that the system has no pipe to give.
+var errNoPipe = errors.New("make pipe: none to be had")
+
+// A pipe takes bytes from one socket to another without copying them into the
+// process (splice(2)). It is our own and not that of io.Copy, whose pipe is
+// lost with what it holds when a write is interrupted.
+type pipe struct {
+	r, w int
+	size int
+	held int // bytes in it
+}
+
+// pipes holds idle pipes, as a pipe costs four system calls to make and close.
+var pipes pipePool
+
+type pipePool struct {
+	mu   sync.Mutex
+	idle []*pipe
+}
+
+// maxIdlePipes bounds what idle pipes cost: two descriptors each.
+const maxIdlePipes = 32
+
+// take lends a pipe, or nil if the system has none to give.
+func (l *pipePool) take() *pipe {
+	l.mu.Lock()
+	if n := len(l.idle); n > 0 {
+		p := l.idle[n-1]
+		l.idle = l.idle[:n-1]
+		l.mu.Unlock()
+		return p
+	}
+	l.mu.Unlock()
+	return newPipe()
+}
+
+func newPipe() *pipe {
+	var fds [2]int
+	if err := unix.Pipe2(fds[:], unix.O_CLOEXEC|unix.O_NONBLOCK); err != nil {
+		return nil
+	}
+	p := &pipe{r: fds[0], w: fds[1], size: 64 << 10}
+	if n, err := unix.FcntlInt(uintptr(p.w), unix.F_SETPIPE_SZ, pipeSize); err == nil {
+		p.size = n
+	}
+	return p
+}
+
+// put takes a pipe back. One that holds bytes is of no use to anybody else.
+func (l *pipePool) put(p *pipe) {
+	l.mu.Lock()
+	if p.held == 0 && len(l.idle) < maxIdlePipes {
+		l.idle = append(l.idle, p)
+		p = nil
+	}
+	l.mu.Unlock()
+	if p != nil {
+		p.close()
+	}
+}
+
+// trim closes the idle pipes.
+func (l *pipePool) trim() {
+	l.mu.Lock()
+	idle := l.idle
+	l.idle = nil
+	l.mu.Unlock()
+	for _, p := range idle {
+		p.close()
+	}
+}
+
+func (p *pipe) close() {
+	unix.Close(p.r)
+	unix.Close(p.w)
+}
+
+// fill takes bytes from a socket into the empty pipe; -1 means that none are
+// there yet, 0 that the stream has ended.
+func (p *pipe) fill(fd, want int) (int, error) {
+	n, err := unix.Splice(fd, nil, p.w, nil, min(want, p.size), unix.SPLICE_F_MOVE|unix.SPLICE_F_NONBLOCK)
+	switch {
+	case err == unix.EAGAIN || err == unix.EINTR:
+		return -1, nil
+	case err != nil:
+		return 0, err
+	}
+	p.held = int(n)
+	return int(n), nil
+}
+
+// drain moves what the pipe holds into a socket, and reports whether the wait
+// is over: all moved, or an error.
+func (p *pipe) drain(fd int) (over bool, err error) {
+	for p.held > 0 {
+		n, err := unix.Splice(p.r, nil, fd, nil, p.held, unix.SPLICE_F_MOVE|unix.SPLICE_F_NONBLOCK)
+		if err == unix.EAGAIN || err == unix.EINTR {
+			return false, nil
+		}
+		if err != nil {
+			return true, err
+		}
+		p.held -= int(n)
+	}
+	return true, nil
+}
+
+// spliceIn waits for bytes and takes up to want of them, or any number if want
+// is negative, into a pipe, which the caller puts back. No bytes, and no pipe,
+// mean the end of the stream. While there is nothing to take no pipe is held.
+func (s *sock) spliceIn(want int64) (*pipe, int, error) {
+	if want < 0 || want > pipeSize {
+		want = pipeSize
+	}
+	s.in.want = int(want)
+	n, err := s.wait(opSplice)
+	p := s.in.pipe
+	s.in.pipe = nil
+	return p, n, err
+}
+
+// spliceOnce is the callback of spliceIn.
+func (s *sock) spliceOnce() bool {
+	p := pipes.take()
+	if p == nil {
+		s.in.err = errNoPipe
+		return true
+	}
+	n, err := p.fill(s.fd, s.in.want)
+	if n > 0 {
+		s.in.pipe, s.in.n = p, n
+		return true
+	}
+	pipes.put(p)
+	s.in.n, s.in.err = 0, err
+	return n == 0
+}
+
+// spliceOut moves what p holds into the socket.
+func (s *sock) spliceOut(p *pipe) error {
+	over, err := p.drain(s.fd)
+	if over {
+		return err
+	}
+	s.out.pipe = p
+	err = s.waitWrite()
+	s.out.pipe = nil
+	return err
+}

@@ -1,0 +1,166 @@
+package supervisor
+
+import (
+	"time"
+
+	"gracevisor/internal/config"
+	"gracevisor/internal/control"
+	"gracevisor/internal/supervisor/lifecycle"
+)
+
+// attempt is the effort to get an instance of an app to serve, over as many
+// tries as it takes or max_retries allows.
+type attempt struct {
+	app    *app
+	plan   *config.App
+	reason string
+	jobs   []*job
+	// failures counts the tries that came to nothing.
+	failures int
+	// candidate is the instance of the try under way, or nil.
+	candidate *instance
+	// holdsSlot: it counts against parallel_restarts.
+	holdsSlot bool
+	// pause runs between two tries.
+	pause *time.Timer
+}
+
+// startAttempt begins one in the place of what is under way and has not
+// switched yet. j may be nil.
+func (s *Supervisor) startAttempt(a *app, plan *config.App, reason string, j *job) {
+	s.cancelAttempt(a, control.ResultSuperseded, "another "+reason+" came before it was done")
+	a.desired = running
+	a.failed = false
+	a.retry.stop()
+	a.retry = nil
+	if a.serving() == nil {
+		s.adoptPlan(a, plan)
+	}
+	t := &attempt{app: a, plan: plan, reason: reason}
+	if j != nil {
+		t.jobs = append(t.jobs, j)
+	}
+	a.attempt = t
+	a.touch()
+	s.stale = true
+	s.log.Info("starting app", "app", a.name, "reason", reason)
+	s.tryAfter(t, pauseAfter(a.crashes))
+}
+
+// tryAfter makes the next try after a pause.
+func (s *Supervisor) tryAfter(t *attempt, pause time.Duration) {
+	if pause <= 0 {
+		s.requestSlot(t)
+		return
+	}
+	t.step("waiting %s before the next try", pause.Round(time.Millisecond))
+	t.pause = time.AfterFunc(pause, func() { s.post(attemptTimer{t}) })
+}
+
+func (s *Supervisor) requestSlot(t *attempt) {
+	if s.slots.request(t) {
+		s.slotGranted(t)
+		return
+	}
+	t.step("waiting: %d other apps are starting (parallel_restarts)", s.slots.taken)
+}
+
+func (s *Supervisor) slotGranted(t *attempt) {
+	t.holdsSlot = true
+	s.try(t)
+}
+
+// releaseSlot lets the next attempt that waits go on.
+func (s *Supervisor) releaseSlot(t *attempt) {
+	if !t.holdsSlot {
+		return
+	}
+	t.holdsSlot = false
+	if next := s.slots.release(); next != nil {
+		s.soon(func() { s.slotGranted(next) })
+	}
+}
+
+// try starts an instance.
+func (s *Supervisor) try(t *attempt) {
+	if t.app.attempt != t {
+		s.releaseSlot(t) // cancelled between the grant and now
+		return
+	}
+	i, err := s.newInstance(t)
+	if err != nil {
+		s.tryFailed(t, err.Error(), nil)
+		return
+	}
+	t.candidate = i
+	s.launch(i)
+}
+
+// tryFailed deals with a try that came to nothing: another one follows after a
+// pause, or the attempt is given up.
+func (s *Supervisor) tryFailed(t *attempt, why string, output []string) {
+	a := t.app
+	t.candidate = nil
+	s.releaseSlot(t)
+	t.failures++
+	a.lastError, a.lastOutput = why, output
+	s.stale = true
+	s.log.Warn("app did not start", "app", a.name, "try", t.failures, "of", t.plan.MaxRetries, "error", why)
+	t.step("try %d of %d failed: %s", t.failures, t.plan.MaxRetries, why)
+	if t.failures < t.plan.MaxRetries {
+		s.tryAfter(t, pauseAfter(t.failures))
+		return
+	}
+	a.attempt = nil
+	s.fail(a)
+	for _, j := range t.jobs {
+		j.finish(control.ResultFailed, why, output)
+	}
+}
+
+// succeed ends the attempt whose instance serves now.
+func (s *Supervisor) succeed(t *attempt, i *instance) {
+	a := t.app
+	a.attempt = nil
+	a.failed = false
+	a.lastError, a.lastOutput = "", nil
+	a.touch()
+	s.log.Info("app serves", "app", a.name, "instance", i.number, "pid", i.pid, "took", time.Since(i.began).Round(time.Microsecond).String())
+	for _, j := range t.jobs {
+		j.step(i, "instance %d has all the traffic", i.number)
+		if j.drained {
+			a.leaving = append(a.leaving, j)
+		} else {
+			j.finish(control.ResultDone, "", nil)
+		}
+	}
+	s.checkLeaving(a)
+}
+
+// cancelAttempt calls off the attempt of an app, if there is one. What has
+// switched already goes on.
+func (s *Supervisor) cancelAttempt(a *app, result control.Result, why string) {
+	t := a.attempt
+	if t == nil {
+		return
+	}
+	a.attempt = nil
+	if t.pause != nil {
+		t.pause.Stop()
+	}
+	s.slots.withdraw(t)
+	s.releaseSlot(t)
+	if i := t.candidate; i != nil && i.state.Unready() {
+		s.step(i, lifecycle.Cancel)
+	}
+	for _, j := range t.jobs {
+		j.finish(result, why, nil)
+	}
+}
+
+// step tells all who wait for the attempt how it goes.
+func (t *attempt) step(format string, args ...any) {
+	for _, j := range t.jobs {
+		j.step(t.candidate, format, args...)
+	}
+}

@@ -1,0 +1,259 @@
+package supervisor
+
+import (
+	"context"
+	"fmt"
+	"sort"
+	"strings"
+	"syscall"
+	"time"
+
+	"gracevisor/internal/config"
+	"gracevisor/internal/control"
+	"gracevisor/internal/supervisor/lifecycle"
+)
+
+// stepsKept is how many events wait for a reader of an operation; steps beyond
+// them are lost, results are not.
+const stepsKept = 256
+
+// operation is something that was asked for: a job for each app it concerns.
+type operation struct {
+	verb    control.Verb
+	began   time.Time
+	events  chan control.Event
+	pending int
+}
+
+// job is what an operation wants of one app.
+type job struct {
+	operation *operation
+	app       string
+	// drained: it is done only when replaced instances have gone.
+	drained bool
+	over    bool
+}
+
+type operationAnswer struct {
+	operation *control.Operation
+	err       error
+}
+
+func newOperation(r control.Request, apps int) *operation {
+	return &operation{
+		verb:   r.Verb,
+		began:  time.Now(),
+		events: make(chan control.Event, stepsKept+apps),
+	}
+}
+
+// job adds an app to the operation.
+func (o *operation) job(app string, drained bool) *job {
+	o.pending++
+	return &job{operation: o, app: app, drained: drained}
+}
+
+// close ends the operation if it has no job; otherwise the last job does.
+func (o *operation) close() {
+	if o.pending == 0 {
+		close(o.events)
+	}
+}
+
+func (o *operation) answer() operationAnswer {
+	return operationAnswer{operation: &control.Operation{Events: o.events}}
+}
+
+// step tells how the job goes. It is lost if nobody keeps up with reading.
+func (j *job) step(i *instance, format string, args ...any) {
+	if j.over || len(j.operation.events) >= stepsKept {
+		return
+	}
+	event := control.Event{
+		Kind:    control.EventStep,
+		App:     j.app,
+		Elapsed: time.Since(j.operation.began),
+		Message: fmt.Sprintf(format, args...),
+	}
+	if i != nil {
+		event.Instance = i.number
+	}
+	j.operation.events <- event
+}
+
+// finish ends the job. There is always room for its result.
+func (j *job) finish(result control.Result, why string, output []string) {
+	if j.over {
+		return
+	}
+	j.over = true
+	o := j.operation
+	o.events <- control.Event{
+		Kind: control.EventResult, App: j.app, Elapsed: time.Since(o.began),
+		Result: result, Error: why, Output: output,
+	}
+	if o.pending--; o.pending == 0 {
+		close(o.events)
+	}
+}
+
+// Operate begins an operation on apps: any but reload and update, which need a
+// plan.
+func (s *Supervisor) Operate(ctx context.Context, r control.Request) (*control.Operation, error) {
+	reply := make(chan operationAnswer, 1)
+	answer, err := ask(ctx, s, askOperation{r, reply}, reply)
+	if err != nil {
+		return nil, err
+	}
+	return answer.operation, answer.err
+}
+
+// Apply begins a reload or an update to a plan.
+func (s *Supervisor) Apply(ctx context.Context, plan *config.Plan, r control.Request) (*control.Operation, error) {
+	reply := make(chan operationAnswer, 1)
+	answer, err := ask(ctx, s, askApply{plan, r, reply}, reply)
+	if err != nil {
+		return nil, err
+	}
+	return answer.operation, answer.err
+}
+
+// operate begins what was asked for.
+func (s *Supervisor) operate(r control.Request) operationAnswer {
+	if s.stopping != nil {
+		return operationAnswer{err: errStopping}
+	}
+	if len(r.Apps) == 0 {
+		return operationAnswer{err: badRequest("%s needs the name of an app", r.Verb)}
+	}
+	perform, ok := verbs[r.Verb]
+	if !ok {
+		return operationAnswer{err: badRequest("unknown operation %q", r.Verb)}
+	}
+	apps, err := s.named(r.Apps)
+	if err != nil {
+		return operationAnswer{err: err}
+	}
+	s.log.Info("operation", "verb", string(r.Verb), "apps", strings.Join(r.Apps, " "), "caller", r.Caller)
+	o := newOperation(r, len(apps))
+	jobs := make([]*job, len(apps))
+	for n, a := range apps {
+		jobs[n] = o.job(a.name, r.Drained)
+	}
+	for n, a := range apps {
+		perform(s, a, r, jobs[n])
+	}
+	return o.answer()
+}
+
+// verbs are the operations on apps.
+var verbs = map[control.Verb]func(*Supervisor, *app, control.Request, *job){
+	control.VerbStart:   (*Supervisor).opStart,
+	control.VerbRestart: (*Supervisor).opRestart,
+	control.VerbStop:    (*Supervisor).opStop,
+	control.VerbKill:    (*Supervisor).opKill,
+}
+
+func (s *Supervisor) opStart(a *app, _ control.Request, j *job) {
+	switch {
+	case a.desired != running, a.failed, a.attempt == nil && a.serving() == nil:
+		a.crashes = 0
+		s.startAttempt(a, a.plan, "start", j)
+	case a.attempt != nil:
+		j.step(nil, "is being started already")
+		a.attempt.jobs = append(a.attempt.jobs, j)
+	default:
+		j.step(a.serving(), "is running already")
+		j.finish(control.ResultUnchanged, "", nil)
+	}
+}
+
+func (s *Supervisor) opRestart(a *app, _ control.Request, j *job) {
+	a.crashes = 0
+	s.startAttempt(a, a.plan, "restart", j)
+}
+
+func (s *Supervisor) opStop(a *app, _ control.Request, j *job) {
+	if a.desired != running && len(a.instances) == 0 {
+		j.step(nil, "is stopped already")
+		j.finish(control.ResultUnchanged, "", nil)
+		return
+	}
+	if a.desired == running {
+		s.stopApp(a, stopped, "the app was stopped")
+	}
+	for _, i := range a.instances {
+		j.step(i, "instance %d is %s", i.number, i.state)
+	}
+	a.leaving = append(a.leaving, j)
+	s.checkLeaving(a)
+}
+
+// opKill sends a signal to all instances. It does not change what is wanted: an
+// app that is to run and whose instance was killed gets another one.
+func (s *Supervisor) opKill(a *app, r control.Request, j *job) {
+	sig := syscall.Signal(r.Signal)
+	if sig == 0 {
+		sig = syscall.SIGKILL
+	}
+	var failed []string
+	reached := 0
+	for _, i := range append([]*instance(nil), a.instances...) {
+		if i.state == lifecycle.Gone || (i.process == nil && sig != syscall.SIGKILL) {
+			continue
+		}
+		reached++
+		if sig == syscall.SIGKILL {
+			i.note("killed by an operator")
+			s.step(i, lifecycle.Kill)
+		} else if err := i.process.Signal(sig); err != nil {
+			failed = append(failed, fmt.Sprintf("instance %d: %v", i.number, err))
+			continue
+		}
+		j.step(i, "%s sent to instance %d, pid %d", signalName(sig), i.number, i.pid)
+	}
+	switch {
+	case len(failed) > 0:
+		j.finish(control.ResultFailed, strings.Join(failed, "; "), nil)
+	case reached == 0:
+		j.finish(control.ResultFailed, "the app has no process", nil)
+	default:
+		j.finish(control.ResultDone, "", nil)
+	}
+}
+
+// named finds the apps called so, each once.
+func (s *Supervisor) named(names []string) ([]*app, error) {
+	var found []*app
+	seen := make(map[string]bool)
+	for _, name := range names {
+		a := s.apps[name]
+		if a == nil || a.desired == removed {
+			return nil, s.noSuchApp(name)
+		}
+		if !seen[name] {
+			seen[name] = true
+			found = append(found, a)
+		}
+	}
+	return found, nil
+}
+
+func (s *Supervisor) noSuchApp(name string) error {
+	known := append([]string(nil), s.order...)
+	sort.Strings(known)
+	hint := "there are none"
+	if len(known) > 0 {
+		hint = "there are " + strings.Join(known, ", ")
+	}
+	if len(known) > 20 {
+		hint = fmt.Sprintf("there are %d others", len(known))
+	}
+	return &control.Error{Code: control.CodeNoSuchApp, Message: fmt.Sprintf("no app is called %q: %s", name, hint)}
+}
+
+var errStopping = &control.Error{Code: control.CodeStopping, Message: "the daemon is stopping"}
+
+func badRequest(format string, args ...any) error {
+	return &control.Error{Code: control.CodeBadRequest, Message: fmt.Sprintf(format, args...)}
+}

@@ -1,0 +1,178 @@
+package supervisor
+
+import (
+	"context"
+	"net"
+	"os"
+	"sort"
+	"strconv"
+
+	"gracevisor/internal/config"
+	"gracevisor/internal/control"
+	"gracevisor/internal/wire"
+)
+
+type statusAnswer struct {
+	status *control.Status
+	err    error
+}
+
+// Status tells the state of the named apps, or of all.
+func (s *Supervisor) Status(ctx context.Context, apps []string) (*control.Status, error) {
+	reply := make(chan statusAnswer, 1)
+	answer, err := ask(ctx, s, askStatus{apps, reply}, reply)
+	if err != nil {
+		return nil, err
+	}
+	if answer.err != nil {
+		return nil, answer.err
+	}
+	answer.status.Strays = s.system.Strays() // reads /proc: not for the owner of the state
+	return answer.status, nil
+}
+
+// Sockets lists the external addresses.
+func (s *Supervisor) Sockets(ctx context.Context) ([]control.Socket, error) {
+	reply := make(chan []control.Socket, 1)
+	return ask(ctx, s, askSockets{reply}, reply)
+}
+
+func (s *Supervisor) status(names []string) statusAnswer {
+	if len(names) == 0 {
+		names = s.order
+	}
+	status := &control.Status{Version: s.version, PID: os.Getpid(), Since: s.began, Workers: s.workerList()}
+	sums := s.sumCounters()
+	for _, name := range names {
+		a := s.apps[name]
+		if a == nil {
+			return statusAnswer{err: s.noSuchApp(name)}
+		}
+		status.Apps = append(status.Apps, s.appStatus(a, sums[name]))
+	}
+	return statusAnswer{status: status}
+}
+
+// appSum is what all living workers have counted for an app.
+type appSum struct {
+	wire.AppCounters
+	instances map[string]wire.InstanceCounters
+}
+
+func (s *Supervisor) sumCounters() map[string]*appSum {
+	sums := make(map[string]*appSum)
+	for _, w := range s.workers {
+		for _, part := range w.counters {
+			for n := range part.Apps {
+				c := &part.Apps[n]
+				sum := sums[c.Name]
+				if sum == nil {
+					sum = &appSum{instances: make(map[string]wire.InstanceCounters)}
+					sums[c.Name] = sum
+				}
+				sum.add(c)
+			}
+		}
+	}
+	return sums
+}
+
+func (sum *appSum) add(c *wire.AppCounters) {
+	sum.Connections += c.Connections
+	sum.Requests += c.Requests
+	for n := range c.Status {
+		sum.Status[n] += c.Status[n]
+	}
+	sum.Errors += c.Errors
+	sum.Retries += c.Retries
+	sum.Held += c.Held
+	sum.Holding += c.Holding
+	sum.BytesIn += c.BytesIn
+	sum.BytesOut += c.BytesOut
+	if sum.LatencyBuckets == nil {
+		sum.LatencyBuckets = make([]uint64, len(wire.LatencyBounds)+1)
+	}
+	for n := range min(len(c.LatencyBuckets), len(sum.LatencyBuckets)) {
+		sum.LatencyBuckets[n] += c.LatencyBuckets[n]
+	}
+	for _, i := range c.Instances {
+		total := sum.instances[i.ID]
+		total.InFlight += i.InFlight
+		total.Requests += i.Requests
+		sum.instances[i.ID] = total
+	}
+}
+
+func (s *Supervisor) appStatus(a *app, sum *appSum) control.AppStatus {
+	if sum == nil {
+		sum = &appSum{}
+	}
+	status := control.AppStatus{
+		Name: a.name, State: a.state(), External: externalAddress(a.plan), Mode: string(a.plan.Proxy),
+		Connections: sum.Connections, Requests: sum.Requests, Restarts: a.restarts,
+		LastError: a.lastError, Since: a.since, Counters: countersOf(sum),
+		Instances: []control.InstanceStatus{},
+	}
+	if a.listenErr != nil {
+		status.ListenError = a.listenErr.Error()
+	}
+	for _, i := range a.instances {
+		count := sum.instances[i.id()]
+		status.InFlight += count.InFlight
+		status.Instances = append(status.Instances, control.InstanceStatus{
+			Number: i.number, State: i.state.String(), Active: i.state.Routed(), PID: i.pid,
+			Internal: i.internal(), Since: i.since, InFlight: count.InFlight,
+			Requests: count.Requests, Reason: i.reason, Error: i.err,
+		})
+	}
+	return status
+}
+
+// externalAddress is the address of an app as its clients write it.
+func externalAddress(plan *config.App) string {
+	return net.JoinHostPort(plan.External.Host, strconv.Itoa(plan.External.Port))
+}
+
+// internal is the address of the instance for status.
+func (i *instance) internal() string {
+	switch {
+	case i.target.Address != "":
+		return i.target.Address
+	case i.socket != nil:
+		return i.socket.Path()
+	}
+	return net.JoinHostPort(i.plan.InternalHost, strconv.Itoa(i.port))
+}
+
+func countersOf(sum *appSum) *control.AppCounters {
+	c := &control.AppCounters{
+		Status: sum.Status, Errors: sum.Errors, Retries: sum.Retries, Held: sum.Held,
+		Holding: sum.Holding, BytesIn: sum.BytesIn, BytesOut: sum.BytesOut, Latency: sum.LatencyBuckets,
+	}
+	for _, bound := range wire.LatencyBounds {
+		c.LatencyBounds = append(c.LatencyBounds, bound.Seconds())
+	}
+	return c
+}
+
+func (s *Supervisor) listSockets() []control.Socket {
+	list := make([]control.Socket, 0, len(s.sockets))
+	for name, sock := range s.sockets {
+		entry := control.Socket{Address: name, Apps: []string{sock.owner.name}, Source: string(sock.Source)}
+		waiting, backlog, err := sock.Queue()
+		entry.Queue, entry.Backlog = waiting, backlog
+		if err != nil {
+			entry.Error = err.Error()
+		}
+		list = append(list, entry)
+	}
+	for _, a := range s.apps {
+		if a.listenErr != nil {
+			list = append(list, control.Socket{
+				Address: externalAddress(a.plan), Apps: []string{a.name}, Error: a.listenErr.Error(),
+			})
+		}
+	}
+	sort.Slice(list, func(i, j int) bool { return list[i].Address < list[j].Address })
+	return list
+}

@@ -1,0 +1,159 @@
+package supervisor
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"gracevisor/internal/config"
+	"gracevisor/internal/control"
+	"gracevisor/internal/process"
+)
+
+// errEnded is the answer to whoever asks a supervisor whose Run has returned.
+var errEnded = &control.Error{Code: control.CodeStopping, Message: "the daemon has stopped"}
+
+// Supervisor owns the apps. Its fields belong to the goroutine of Run.
+type Supervisor struct {
+	log    *slog.Logger
+	system System
+
+	inbox chan message
+	// ended is closed when Run returns.
+	ended chan struct{}
+	// ctx ends with Run: it bounds the goroutines that report to it.
+	ctx    context.Context
+	cancel context.CancelFunc
+
+	plan    *config.Plan
+	began   time.Time
+	version string
+
+	apps map[string]*app
+	// order is the order in which status and tables list the apps.
+	order []string
+	ports *process.Ports
+	slots slots
+
+	sockets map[string]*socket
+
+	workers        map[uint64]*worker
+	nextGeneration uint64
+	workerCrashes  crashes
+
+	// revision is that of the newest published table; stale is set when the
+	// state has changed in a way that the next one has to show.
+	revision uint64
+	stale    bool
+	// awaitingAck are called when all workers have acknowledged a revision.
+	awaitingAck []ackWaiter
+
+	// todo holds what is to be done before the next message is taken: the
+	// owner of the state never posts to itself.
+	todo []func()
+
+	stopping *shutdown
+	finished bool
+}
+
+// Options is what a Supervisor needs.
+type Options struct {
+	Log     *slog.Logger
+	System  System
+	Plan    *config.Plan
+	Version string
+}
+
+// New makes a Supervisor; Run makes it live.
+func New(o Options) *Supervisor {
+	ctx, cancel := context.WithCancel(context.Background())
+	return &Supervisor{
+		log:     o.Log,
+		system:  o.System,
+		inbox:   make(chan message, 256),
+		ended:   make(chan struct{}),
+		ctx:     ctx,
+		cancel:  cancel,
+		plan:    o.Plan,
+		version: o.Version,
+		apps:    make(map[string]*app),
+		ports:   process.NewPorts(o.Plan.Ports.From, o.Plan.Ports.To, o.System.ProbePort),
+		slots:   slots{limit: o.Plan.ParallelRestarts},
+		sockets: make(map[string]*socket),
+		workers: make(map[uint64]*worker),
+	}
+}
+
+// Run starts a worker and the apps of the plan, and returns when a Stop has
+// ended them all.
+func (s *Supervisor) Run() {
+	defer s.cancel()
+	defer close(s.ended)
+	s.began = time.Now()
+	s.startWorker()
+	for _, a := range s.plan.Apps {
+		s.addApp(a, "boot", nil)
+	}
+	s.settle()
+	for !s.finished {
+		s.handle(<-s.inbox)
+	}
+	s.closeSockets()
+}
+
+// handle takes a message and all that wait behind it, so that one table shows
+// what all of them have changed.
+func (s *Supervisor) handle(m message) {
+	for {
+		m.deliver(s)
+		s.settle()
+		select {
+		case m = <-s.inbox:
+		default:
+			s.publish()
+			s.settle()
+			return
+		}
+	}
+}
+
+// settle does what was put off.
+func (s *Supervisor) settle() {
+	for len(s.todo) > 0 {
+		next := s.todo[0]
+		s.todo = s.todo[1:]
+		next()
+	}
+}
+
+// soon puts something off until the message at hand is dealt with.
+func (s *Supervisor) soon(f func()) { s.todo = append(s.todo, f) }
+
+// post gives a message to the goroutine that owns the state. It must not be
+// called from that one.
+func (s *Supervisor) post(m message) {
+	select {
+	case s.inbox <- m:
+	case <-s.ended:
+	}
+}
+
+// ask posts a message that is answered on a channel of capacity one.
+func ask[T any](ctx context.Context, s *Supervisor, m message, reply chan T) (T, error) {
+	var none T
+	select {
+	case s.inbox <- m:
+	case <-s.ended:
+		return none, errEnded
+	case <-ctx.Done():
+		return none, ctx.Err()
+	}
+	select {
+	case answer := <-reply:
+		return answer, nil
+	case <-s.ended:
+		return none, errEnded
+	case <-ctx.Done():
+		return none, ctx.Err()
+	}
+}

@@ -1,0 +1,276 @@
+package supervisor
+
+import (
+	"errors"
+	"io"
+	"time"
+
+	"gracevisor/internal/control"
+	"gracevisor/internal/process"
+	"gracevisor/internal/supervisor/lifecycle"
+	"gracevisor/internal/wire"
+)
+
+const (
+	// pingInterval is how often a worker is asked for a sign of life.
+	pingInterval = time.Second
+	// workerPatience is how long a worker may be silent before it is killed:
+	// a switch waits for every living one.
+	workerPatience = 10 * time.Second
+	// longestWorkerPause bounds the pause before a worker is started in the
+	// place of one that ended too soon.
+	longestWorkerPause = 2 * time.Second
+)
+
+// worker is a generation of the data plane.
+type worker struct {
+	generation uint64
+	process    WorkerProcess
+	pid        int
+	outbox     *wire.Outbox
+	began      time.Time
+	// ready: it has answered Hello. draining: it was told to leave. gone: its
+	// conversation or its process has ended.
+	ready, draining, gone bool
+	// ordered is the newest table that was sent to it, acknowledged the newest
+	// that it has confirmed.
+	ordered, acknowledged uint64
+	// sent are the files that it has.
+	sent map[string]bool
+
+	pings    uint64
+	lastPong time.Time
+	counters map[int]*wire.Counters
+}
+
+// serves reports whether the worker has been given a table, and lives: only
+// such a one can have requests in flight.
+func (w *worker) serves() bool { return w.ordered > 0 && !w.gone }
+
+// startWorker starts the next generation.
+func (s *Supervisor) startWorker() {
+	if s.stopping != nil {
+		return
+	}
+	s.nextGeneration++
+	w := &worker{
+		generation: s.nextGeneration,
+		outbox:     wire.NewOutbox(),
+		began:      time.Now(),
+		lastPong:   time.Now(),
+		sent:       make(map[string]bool),
+		counters:   make(map[int]*wire.Counters),
+	}
+	s.workers[w.generation] = w
+	go func() { // ends when the process is started
+		p, err := s.system.StartWorker(w.generation)
+		s.post(workerStarted{w, p, err})
+	}()
+}
+
+// workerStarted has the worker's process; the worker says when it is ready.
+func (s *Supervisor) workerStarted(w *worker, p WorkerProcess, err error) {
+	if err != nil {
+		s.log.Error("cannot start worker", "worker", w.generation, "error", err)
+		s.workerGone(w)
+		return
+	}
+	w.process, w.pid = p, p.ID()
+	if s.stopping != nil {
+		s.dismiss(w) // it came too late to serve
+	}
+	w.outbox.Post(&wire.Hello{Version: wire.Version, Generation: w.generation})
+	go s.listenTo(w)                           // ends with the conversation
+	go func() { _ = w.outbox.Run(p.Conn()) }() // ends with the conversation; the reader tells
+	go func() {                                // ends with the process
+		s.post(workerExited{w, p.Wait()})
+	}()
+	s.tickWorker(w)
+}
+
+// listenTo reports what a worker says.
+func (s *Supervisor) listenTo(w *worker) {
+	conn := w.process.Conn()
+	for {
+		said, files, err := conn.Receive()
+		for _, f := range files {
+			f.Close() // no message from a worker has any
+		}
+		if err != nil {
+			s.post(workerHungUp{w, err})
+			return
+		}
+		s.post(workerSaid{w, said})
+	}
+}
+
+// workerSaid takes a message from a worker.
+func (s *Supervisor) workerSaid(w *worker, said wire.Message) {
+	if w.gone {
+		return
+	}
+	w.lastPong = time.Now() // whatever it says shows that it lives
+	switch m := said.(type) {
+	case *wire.Ready:
+		s.workerReady(w)
+	case *wire.Ack:
+		s.acknowledged(w, m)
+	case *wire.Drained:
+		s.drainedBy(w, m)
+	case *wire.ProbeResult:
+		s.probed(m)
+	case *wire.Counters:
+		w.counters[m.Part] = m
+	case *wire.Pong:
+	default:
+		s.log.Error("worker says what only a supervisor may", "worker", w.generation)
+		s.dismiss(w)
+	}
+}
+
+func (s *Supervisor) workerReady(w *worker) {
+	if w.ready {
+		return
+	}
+	w.ready = true
+	s.log.Info("worker ready", "worker", w.generation, "pid", w.pid)
+	s.stale = true
+	s.probeAgain()
+}
+
+// newestWorker is the one that probes, or nil if none is ready.
+func (s *Supervisor) newestWorker() *worker {
+	var newest *worker
+	for _, w := range s.workers {
+		if w.ready && !w.gone && !w.draining && (newest == nil || w.generation > newest.generation) {
+			newest = w
+		}
+	}
+	return newest
+}
+
+// drainedBy notes that a worker has no request on an instance any more.
+func (s *Supervisor) drainedBy(w *worker, m *wire.Drained) {
+	i := s.instanceByID(m.Instance)
+	if i == nil || m.Revision < i.revision {
+		return // from before it came back from an earlier draining
+	}
+	if i.state == lifecycle.Silent {
+		i.unrouted[w.generation] = true
+	}
+	delete(i.busy, w.generation)
+	s.checkDrained(i)
+}
+
+// tickWorker looks after the worker once a second as long as it lives.
+func (s *Supervisor) tickWorker(w *worker) {
+	time.AfterFunc(pingInterval, func() { s.post(workerTick{w}) })
+}
+
+// checkWorker kills a worker that has been silent for too long: a hung one must
+// not hold up every switch.
+func (s *Supervisor) checkWorker(w *worker) {
+	if w.gone {
+		return
+	}
+	if silence := time.Since(w.lastPong); silence > workerPatience {
+		s.log.Error("worker does not answer; killing it", "worker", w.generation, "pid", w.pid, "silence", silence.Round(time.Second).String())
+		s.dismiss(w)
+		return
+	}
+	w.pings++
+	w.outbox.Post(&wire.Ping{Number: w.pings})
+	s.tickWorker(w)
+}
+
+// dismiss kills a worker that can not be relied on; its end is told by its
+// process.
+func (s *Supervisor) dismiss(w *worker) {
+	if w.process == nil {
+		return
+	}
+	if err := w.process.Kill(); err != nil {
+		s.log.Error("cannot kill worker", "worker", w.generation, "pid", w.pid, "error", err)
+	}
+}
+
+// workerHungUp deals with the end of a conversation. A worker without one
+// leaves by itself, when it has drained; one that breaks the protocol is made
+// to.
+func (s *Supervisor) workerHungUp(w *worker, err error) {
+	if w.gone {
+		return
+	}
+	if !errors.Is(err, io.EOF) {
+		s.log.Error("cannot understand worker; killing it", "worker", w.generation, "pid", w.pid, "error", err)
+	}
+	s.dismiss(w)
+}
+
+// workerExited settles what the worker leaves behind.
+func (s *Supervisor) workerExited(w *worker, exit process.Exit) {
+	if w.gone {
+		return
+	}
+	if !w.draining {
+		s.log.Error("worker ended", "worker", w.generation, "pid", w.pid, "exit", exit.String())
+	}
+	w.process.Conn().Close()
+	s.workerGone(w)
+}
+
+// workerGone forgets a worker: what was in flight on it has ended with it.
+func (s *Supervisor) workerGone(w *worker) {
+	w.gone = true
+	w.outbox.Close()
+	delete(s.workers, w.generation)
+	for _, a := range s.apps {
+		for _, i := range a.instances {
+			delete(i.busy, w.generation)
+			if i.state == lifecycle.Draining {
+				s.soon(func() { s.checkDrained(i) })
+			}
+		}
+	}
+	s.checkAcknowledged()
+	if s.stopping != nil {
+		s.checkStopped()
+		return
+	}
+	if w.draining || s.newestWorker() != nil {
+		return
+	}
+	pause := min(s.workerCrashes.pause(time.Since(w.began)), longestWorkerPause)
+	if pause == 0 {
+		s.startWorker()
+		return
+	}
+	s.log.Warn("waiting before the next worker is started", "pause", pause.Round(time.Millisecond).String())
+	time.AfterFunc(pause, func() { s.post(workerDue{}) })
+}
+
+// workerList is for status.
+func (s *Supervisor) workerList() []control.Worker {
+	list := make([]control.Worker, 0, len(s.workers))
+	for generation := uint64(1); generation <= s.nextGeneration; generation++ {
+		w := s.workers[generation]
+		if w == nil {
+			continue
+		}
+		state := "starting"
+		switch {
+		case w.draining:
+			state = "draining"
+		case w.acknowledged > 0:
+			state = "serving"
+		}
+		entry := control.Worker{
+			Generation: generation, PID: w.pid, State: state, Since: w.began, Revision: w.acknowledged,
+		}
+		for _, c := range w.counters {
+			entry.Connections = max(entry.Connections, c.Connections)
+		}
+		list = append(list, entry)
+	}
+	return list
+}

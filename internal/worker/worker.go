@@ -1,0 +1,253 @@
+package worker
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"reflect"
+	"sync"
+	"syscall"
+	"time"
+
+	"gracevisor/internal/proxy"
+	"gracevisor/internal/wire"
+)
+
+// WireFD is the file descriptor of the worker's end of the conversation.
+const WireFD = 3
+
+// countersInterval is how often the supervisor is told what was counted.
+const countersInterval = time.Second
+
+// appsPerPart is how many apps one Counters message holds: it has to stay far
+// below the size of a datagram.
+const appsPerPart = 64
+
+// Main is the worker process. It returns when there is nothing left to serve.
+func Main() error {
+	signal.Ignore(syscall.SIGINT, syscall.SIGHUP)
+	terminate := make(chan os.Signal, 1)
+	signal.Notify(terminate, syscall.SIGTERM)
+	log := slog.New(slog.NewJSONHandler(os.Stderr, nil))
+	syscall.CloseOnExec(WireFD)
+	conn, err := wire.NewConn(os.NewFile(WireFD, "wire"))
+	if err != nil {
+		return fmt.Errorf("a worker is started by the daemon only: %w", err)
+	}
+	if err := dropRights(); err != nil {
+		return err
+	}
+	return run(log, conn, terminate)
+}
+
+// worker serves what the supervisor orders.
+type worker struct {
+	log    *slog.Logger
+	conn   *wire.Conn
+	outbox *wire.Outbox
+	proxy  *proxy.Proxy
+	reported []*wire.Counters
+
+	mu sync.Mutex
+	// revision is that of the table in force.
+	revision uint64
+	// applying: a table is being put into force. What drains with it is told
+	// after it is acknowledged.
+	applying bool
+	drained  []string
+}
+
+// order is a message from the supervisor with its files.
+type order struct {
+	message wire.Message
+	files   []*os.File
+}
+
+// run talks with the supervisor until the worker has drained. It closes conn.
+func run(log *slog.Logger, conn *wire.Conn, terminate <-chan os.Signal) error {
+	defer conn.Close()
+	w := &worker{log: log, conn: conn, outbox: wire.NewOutbox()}
+	defer w.outbox.Close()
+	generation, err := w.greet()
+	if err != nil {
+		return err
+	}
+	w.proxy = proxy.New(proxy.Options{Log: log, Events: w, Generation: generation})
+	defer w.proxy.Close()
+	go func() { _ = w.outbox.Run(conn) }() // ends with the outbox or the conversation
+	w.outbox.Post(&wire.Ready{PID: os.Getpid()})
+	return w.serve(terminate)
+}
+
+// greet waits for the supervisor's first word.
+func (w *worker) greet() (generation uint64, err error) {
+	m, files, err := w.conn.Receive()
+	if err != nil {
+		return 0, fmt.Errorf("wait for the supervisor: %w", err)
+	}
+	closeAll(files)
+	hello, ok := m.(*wire.Hello)
+	switch {
+	case !ok:
+		return 0, fmt.Errorf("wait for the supervisor: it says %T before Hello", m)
+	case hello.Version != wire.Version:
+		return 0, fmt.Errorf("talk with the supervisor: it speaks version %d, this worker %d", hello.Version, wire.Version)
+	}
+	return hello.Generation, nil
+}
+
+// serve takes orders until nothing is left to do.
+func (w *worker) serve(terminate <-chan os.Signal) error {
+	orders := make(chan order)
+	done := make(chan struct{})
+	defer close(done)
+	hungUp := make(chan error, 1)
+	go w.listen(orders, hungUp, done)
+	tick := time.NewTicker(countersInterval)
+	defer tick.Stop()
+	for {
+		select {
+		case o := <-orders:
+			if err := w.obey(o); err != nil {
+				return err
+			}
+		case err := <-hungUp:
+			if !errors.Is(err, io.EOF) {
+				return fmt.Errorf("talk with the supervisor: %w", err)
+			}
+			w.log.Warn("the supervisor has gone; draining")
+			hungUp = nil
+			w.proxy.Drain()
+		case <-terminate:
+			w.proxy.Drain()
+		case <-tick.C:
+			w.report()
+		case <-w.proxy.Drained():
+			w.report()
+			return nil
+		}
+	}
+}
+
+// listen passes on what the supervisor says, until it hangs up or done is
+// closed and the conversation with it.
+func (w *worker) listen(orders chan<- order, hungUp chan<- error, done <-chan struct{}) {
+	for {
+		m, files, err := w.conn.Receive()
+		if err != nil {
+			hungUp <- err
+			return
+		}
+		select {
+		case orders <- order{m, files}:
+		case <-done:
+			closeAll(files)
+			return
+		}
+	}
+}
+
+// obey carries out an order. Its error means that the supervisor does not keep
+// to the protocol.
+func (w *worker) obey(o order) error {
+	switch m := o.message.(type) {
+	case *wire.Files:
+		for n, name := range m.Names {
+			if err := w.proxy.AddFile(name, o.files[n]); err != nil {
+				w.log.Error("cannot use file from the supervisor", "file", name, "error", err)
+			}
+		}
+	case *wire.TableOrder:
+		return w.apply(m.Revision, o.files[0])
+	case *wire.Probe:
+		w.proxy.Probe(*m)
+	case *wire.Unprobe:
+		w.proxy.Unprobe(m.Instance)
+	case *wire.Ping:
+		w.outbox.Post(&wire.Pong{Number: m.Number})
+	case *wire.Drain:
+		w.proxy.Drain()
+	default:
+		closeAll(o.files)
+		return fmt.Errorf("talk with the supervisor: unexpected %T", o.message)
+	}
+	return nil
+}
+
+// apply puts a table into force and acknowledges it.
+func (w *worker) apply(revision uint64, memfd *os.File) error {
+	defer memfd.Close()
+	table, err := wire.ReadTable(memfd)
+	if err != nil {
+		return err
+	}
+	if table.Revision != revision {
+		return fmt.Errorf("read table: it is %d, not %d as announced", table.Revision, revision)
+	}
+	w.mu.Lock()
+	w.applying = true
+	w.mu.Unlock()
+	ack := &wire.Ack{Revision: revision}
+	if err := w.proxy.Apply(table); err != nil {
+		ack.Error = err.Error()
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.applying = false
+	w.revision = revision
+	w.outbox.Post(ack)
+	for _, instance := range w.drained {
+		w.tellDrained(instance)
+	}
+	w.drained = nil
+	return nil
+}
+
+// Drained tells the supervisor that an instance has nothing in flight.
+func (w *worker) Drained(instance string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.applying {
+		w.drained = append(w.drained, instance)
+		return
+	}
+	w.tellDrained(instance)
+}
+
+func (w *worker) tellDrained(instance string) {
+	w.outbox.Post(&wire.Drained{Instance: instance, Revision: w.revision})
+}
+
+// Probed tells the supervisor what a probe found.
+func (w *worker) Probed(r wire.ProbeResult) { w.outbox.Post(&r) }
+
+// report tells the supervisor what was counted, as far as it has changed.
+func (w *worker) report() {
+	all := w.proxy.Counters()
+	var parts []*wire.Counters
+	for first := 0; first == 0 || first < len(all.Apps); first += appsPerPart {
+		parts = append(parts, &wire.Counters{
+			Part:        len(parts),
+			Connections: all.Connections,
+			Apps:        all.Apps[first:min(first+appsPerPart, len(all.Apps))],
+		})
+	}
+	for n, part := range parts {
+		if n >= len(w.reported) || !reflect.DeepEqual(part, w.reported[n]) {
+			w.outbox.Post(part)
+		}
+	}
+	for n := len(parts); n < len(w.reported); n++ {
+		w.outbox.Post(&wire.Counters{Part: n}) // apps were removed
+	}
+	w.reported = parts
+}
+
+func closeAll(files []*os.File) {
+	for _, f := range files {
+		f.Close()
+	}
+}
