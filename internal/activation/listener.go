@@ -22,28 +22,56 @@ type Source string
 
 // The sources of listeners.
 const (
+	// SourceBound: the daemon bound it itself.
 	SourceBound Source = "bound"
+	// SourceSystemd: the service manager passed it (LISTEN_FDS, sd_listen_fds(3)).
+	SourceSystemd Source = "systemd"
 )
 
 // A Listener is a listening socket.
 type Listener struct {
-	// Address is its local address.
+	// Address is its local address, unless it is a Unix socket.
 	Address netip.AddrPort
+	// Path is that of a Unix socket.
+	Path string
 	// File is the socket. It stays open as long as the Listener is in use.
 	File   *os.File
 	Source Source
+	// FDName is the FileDescriptorName= of a socket from the service manager.
+	FDName string
+
+	// giveBack keeps a socket that is not the daemon's to close.
+	giveBack func(*Listener)
 }
 
-// Name is the listener's name towards the workers.
-func (l *Listener) Name() string { return l.Address.String() }
+// Name is the listener's name towards the workers, and for people.
+func (l *Listener) Name() string {
+	if l.Path != "" {
+		return l.Path
+	}
+	return l.Address.String()
+}
 
-// Close closes the supervisor's file descriptor of the socket.
-func (l *Listener) Close() error { return l.File.Close() }
+// Close ends the use of the socket. One that the daemon has bound is closed, and
+// a Unix socket's file removed; one of the service manager's is left alone.
+func (l *Listener) Close() error {
+	if l.giveBack != nil {
+		l.giveBack(l)
+		return nil
+	}
+	if l.Path != "" {
+		_ = os.Remove(l.Path) // nobody can connect to it any more
+	}
+	return l.File.Close()
+}
 
 // Queue tells how many connections wait to be accepted and how many may. For a
 // listening socket that is what TCP_INFO holds in unacked and sacked (tcp(7),
 // and the kernel's tcp_get_info).
 func (l *Listener) Queue() (waiting, backlog int, err error) {
+	if l.Path != "" {
+		return 0, 0, nil // the kernel does not tell it of a Unix socket
+	}
 	raw, err := l.File.SyscallConn()
 	if err != nil {
 		return 0, 0, fmt.Errorf("read queue of %s: %w", l.Address, err)

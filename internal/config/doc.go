@@ -10,16 +10,19 @@
 //
 // # The way of a configuration
 //
-//		files ──parse──▶ node trees ──check──▶ drafts ──resolve──▶ Plan
+//	files ──parse──▶ node trees ──check──▶ drafts ──resolve──▶ Plan
 //
-//	  - parse (document.go, tree.go): one bounded read per file, YAML to a tree
-//	    whose nodes know their place; aliases are followed and merge keys applied
-//	    here, within bounds, so that nothing later needs to know of them.
-//	  - check (settings.go, the value files, check.go): every key against its
-//	    entry, then what concerns several keys or several apps. All faults of all
-//	    files are gathered; nothing stops at the first one.
-//	  - resolve (resolve.go): inheritance, absolute paths, derived log files.
-//	    It cannot fail and is reached only without faults.
+// Each step leaves nothing of its concern to the next one:
+//
+//   - parse (files.go, document.go, grow.go): one bounded read per file, YAML
+//     to a tree whose nodes know their place; aliases are followed and merge
+//     keys applied here, within bounds, so that nothing later needs to know of
+//     them. syntax.go finds the place of what the YAML parser refuses.
+//   - check (settings.go, the files value_*.go, check.go): every key against
+//     its entry, then what concerns several keys or several apps. All faults of
+//     all files are gathered; nothing stops at the first one.
+//   - resolve (resolve.go): inheritance, absolute paths, derived log files.
+//     It cannot fail and is reached only without faults.
 //
 // # Invariants
 //

@@ -1,8 +1,6 @@
 package config
 
-import (
-	"gopkg.in/yaml.v3"
-)
+import "gopkg.in/yaml.v3"
 
 // grower makes our tree of YAML's. Every node is made once, however often it
 // is aliased, so that the work and the memory stay within the size of the file.
@@ -12,7 +10,8 @@ type grower struct {
 	// made holds the nodes with an anchor; nil for one that is being made,
 	// which only an alias to a part of itself can meet.
 	made map[*yaml.Node]*node
-	// merged counts the fields copied by merge keys.
+	// merged counts what merge keys looked at: aliases let a short document
+	// merge much.
 	merged int
 }
 
@@ -135,26 +134,33 @@ func (g *grower) mapping(n *node, y *yaml.Node, depth int) {
 // type, 2005): what the mapping itself says wins, then the earlier of several.
 func (g *grower) merge(n, from *node, seen map[string]place) {
 	switch from.shape {
+	case shapeMapping:
+		g.mergeFields(n, from, seen)
 	case shapeList:
 		for _, item := range from.items {
+			if g.merged++; g.merged > maxNodes {
+				return
+			}
 			if item.shape != shapeMapping {
 				g.found.add(item.at, "<<: expected mappings to merge, not %s", item.describe())
 				continue
 			}
-			g.merge(n, item, seen)
-		}
-	case shapeMapping:
-		if g.merged += len(from.fields); g.merged > maxNodes {
-			return
-		}
-		for _, f := range from.fields {
-			if _, taken := seen[f.key]; !taken {
-				seen[f.key] = f.at
-				n.fields = append(n.fields, f)
-				n.grow(f.value)
-			}
+			g.mergeFields(n, item, seen)
 		}
 	default:
 		g.found.add(from.at, "<<: expected a mapping to merge, not %s", from.describe())
+	}
+}
+
+func (g *grower) mergeFields(n, from *node, seen map[string]place) {
+	if g.merged += len(from.fields); g.merged > maxNodes {
+		return
+	}
+	for _, f := range from.fields {
+		if _, taken := seen[f.key]; !taken {
+			seen[f.key] = f.at
+			n.fields = append(n.fields, f)
+			n.grow(f.value)
+		}
 	}
 }

@@ -2,7 +2,6 @@ package config
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 )
 
@@ -59,27 +58,17 @@ func read[S any](n *node, table []entry[S], into *S, found *findings) settings {
 
 // gatherer collects the values of one mapping by dotted key.
 type gatherer struct {
-	scope Scope
-	keys  []Key // of the scope
-	known map[string]bool
+	*vocabulary
 	s     settings
 	found *findings
 }
 
 func newGatherer(scope Scope, at place, found *findings) *gatherer {
-	g := &gatherer{
-		scope: scope,
-		known: map[string]bool{},
-		s:     settings{at: at, values: map[string]*node{}, faulty: map[string]bool{}},
-		found: found,
+	return &gatherer{
+		vocabulary: vocabularies()[scope],
+		s:          settings{at: at, values: map[string]*node{}, faulty: map[string]bool{}},
+		found:      found,
 	}
-	for _, k := range Keys() {
-		if k.Scope == scope {
-			g.keys = append(g.keys, k)
-			g.known[k.Name] = true
-		}
-	}
-	return g
 }
 
 // section collects the keys of n; prefix is empty or ends with a dot.
@@ -110,28 +99,6 @@ func (g *gatherer) subsection(f field, name string) {
 	}
 }
 
-// below returns the next words of the keys that begin with prefix.
-func (g *gatherer) below(prefix string) []string {
-	var words []string
-	for _, k := range g.keys {
-		rest, ok := strings.CutPrefix(k.Name, prefix)
-		word, _, _ := strings.Cut(rest, ".")
-		// The keys of a section stand together in the tables.
-		if ok && (len(words) == 0 || words[len(words)-1] != word) {
-			words = append(words, word)
-		}
-	}
-	return words
-}
-
-// theKeys lists the keys of a section in a message.
-func theKeys(words []string) string {
-	if len(words) == 1 {
-		return "the key " + words[0]
-	}
-	return "the keys " + joinWords(words, "and")
-}
-
 // unknown complains of a key that does not exist and says which was meant.
 func (g *gatherer) unknown(f field, prefix string) {
 	if g.found.full() {
@@ -143,38 +110,4 @@ func (g *gatherer) unknown(f field, prefix string) {
 		where = " in " + strings.TrimSuffix(prefix, ".")
 	}
 	g.found.add(f.at, "unknown key %q%s%s", shorten(f.key), where, g.meant(f.key, prefix))
-}
-
-// meant guesses what an unknown key was meant to be, the surest guess first.
-func (g *gatherer) meant(key, prefix string) string {
-	const listed = 9         // sections with more keys are not listed
-	if g.known[prefix+key] { // with a dot, as documentation writes it
-		section, last, _ := strings.Cut(key, ".")
-		return fmt.Sprintf("; write %q below %q", last, section)
-	}
-	for _, k := range g.keys {
-		if section, ok := strings.CutSuffix(k.Name, "."+key); ok {
-			return fmt.Sprintf("; did you mean %q below %q?", key, section)
-		}
-	}
-	if section := strings.TrimSuffix(prefix, "."); section != "" && section != key && slices.Contains(g.below(""), key) {
-		return fmt.Sprintf("; it does not stand below %q", section)
-	}
-	for _, k := range Keys() {
-		switch {
-		case k.Scope == g.scope || k.Name != prefix+key && !strings.HasPrefix(k.Name, prefix+key+"."):
-		case k.Scope == ScopeDaemon:
-			return "; it is a key of the top level of " + FileName + ", not of an app"
-		default:
-			return "; it is a key of an app, not of the top level"
-		}
-	}
-	names := g.below(prefix)
-	if name, ok := nearest(key, names); ok {
-		return fmt.Sprintf("; did you mean %q?", name)
-	}
-	if len(names) <= listed {
-		return "; expected " + joinWords(names, "or")
-	}
-	return ""
 }

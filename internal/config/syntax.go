@@ -63,24 +63,12 @@ func locate(file string, data []byte, err error) (place, string) {
 	if match == nil {
 		return startOf(file), "not valid YAML"
 	}
-	line, message := 1, match[2]
+	message := match[2]
+	line := 1
 	if told, err := strconv.Atoi(match[1]); err == nil {
 		line = told - shift
 	}
-	say := "not valid YAML: " + message
-	if p, ok := parserProblems[message]; ok {
-		line++
-		say = p.say
-		if p.bisect {
-			line = bisect(data, message, line)
-		}
-	} else if s, ok := scannerProblems[message]; ok {
-		say = s
-	} else if strings.HasPrefix(message, "unknown anchor") {
-		line = bisect(data, message, line)
-		say = strings.Replace(message, "unknown anchor", "unknown alias", 1)
-		say = strings.TrimSuffix(say, " referenced") + ": no anchor of that name stands before it"
-	}
+	line, say := explain(data, line, message)
 	lines := strings.Split(strings.TrimRight(string(data), "\r\n"), "\n")
 	line = max(1, min(line, len(lines)))
 	if strings.HasPrefix(message, "found a tab character") {
@@ -91,6 +79,32 @@ func locate(file string, data []byte, err error) (place, string) {
 		say = better
 	}
 	return place{file, line, column}, say
+}
+
+// explain returns what to say instead of a message, and the line that it means
+// where the parser told another one.
+func explain(data []byte, line int, message string) (int, string) {
+	if p, ok := parserProblems[message]; ok {
+		line++
+		if p.bisect {
+			line = bisect(data, message, line)
+		}
+		return line, p.say
+	}
+	if name, ok := unknownAlias(message); ok {
+		return bisect(data, message, line),
+			fmt.Sprintf("unknown alias *%s: no anchor of that name stands before it", shorten(name))
+	}
+	if say, ok := scannerProblems[message]; ok {
+		return line, say
+	}
+	return line, "not valid YAML: " + message
+}
+
+// unknownAlias returns the name in the message about an alias without anchor.
+func unknownAlias(message string) (name string, ok bool) {
+	name, ok = strings.CutPrefix(message, "unknown anchor '")
+	return strings.TrimSuffix(name, "' referenced"), ok
 }
 
 // attempt returns the error that the first or second document of data gives.
@@ -147,10 +161,9 @@ func columnOf(line, message string) (column int, better string) {
 		if i := strings.LastIndex(line, ": "); i >= 0 {
 			at = i
 		}
-	case strings.HasPrefix(message, "unknown anchor '"):
-		name, _, _ := strings.Cut(strings.TrimPrefix(message, "unknown anchor '"), "'")
-		if i := strings.Index(line, "*"+name); i >= 0 {
-			at = i
+	default:
+		if name, ok := unknownAlias(message); ok {
+			at = max(0, strings.Index(line, "*"+name))
 		}
 	}
 	if at == len(line) {

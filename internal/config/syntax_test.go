@@ -23,7 +23,7 @@ func TestSyntaxFaults(t *testing.T) {
 		{"tab in text", "rpc:\n  host: a\n  \tport: 1\n", "3:3: indented with a tab", "rpc:\n  host: '::1'\n  port: 1\n"},
 		{"two colons", "logger:\n  log_dir: a: b\n", "2:13: unexpected ':'", "logger:\n  log_dir: 'a: b'\n"},
 		{"indented", "rpc:\n  host: localhost\n    port: 1\n", "3:9: unexpected ':'", "rpc:\n  host: localhost\n  port: 1\n"},
-		{"unknown alias", "# *x\nrpc:\n  port: *x\n", "3:9: unknown alias 'x'", "rpc:\n  port: &x 1\nshutdown_timeout: *x\n"},
+		{"unknown alias", "# *x\nrpc:\n  port: *x\n", "3:9: unknown alias *x: ", "rpc:\n  port: &x 1\nshutdown_timeout: *x\n"},
 		{"at sign", "user:\n  username: @root\n", "2:13: unexpected '@'", "user:\n  username: root\n"},
 		{"percent", "logger: {log_dir: %h}\n", "1:19: unexpected '%'", "logger: {log_dir: '%h'}\n"},
 		{"item in mapping", "rpc:\n- a\nuser:\n  username: root\n- b\n", "5:1: expected a key", "rpc:\nuser:\n  username: root\n"},

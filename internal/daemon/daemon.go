@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"gracevisor/internal/activation"
 	"gracevisor/internal/config"
 	"gracevisor/internal/control"
 	"gracevisor/internal/logs"
@@ -63,6 +64,9 @@ func Run(o Options) error {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	d.start(ctx, plan, o.ConfDir, runtimeDir)
+	for _, warning := range plan.Warnings.Lines() {
+		d.log.Warn("configuration", "warning", warning)
+	}
 	tellMissingRights(d.log, plan)
 	d.doors.openUnix(runtimeDir)
 	d.doors.openRPC(runtimeDir, plan.RPC)
@@ -79,7 +83,7 @@ func (d *daemon) start(ctx context.Context, plan *config.Plan, confDir, runtimeD
 	go d.reaper.Run(ctx)
 	d.supervisor = supervisor.New(supervisor.Options{
 		Log:     d.log,
-		System:  newSystem(d.log, d.store, d.reaper, runtimeDir),
+		System:  newSystem(d.log, d.store, d.reaper, activation.NewTable(d.log), runtimeDir),
 		Plan:    plan,
 		Version: version.String(),
 	})

@@ -18,7 +18,7 @@ import (
 )
 
 // newSystem gives the supervisor the real machine.
-func newSystem(log *slog.Logger, store *logs.Store, reaper *process.Reaper, runtimeDir string) supervisor.System {
+func newSystem(log *slog.Logger, store *logs.Store, reaper *process.Reaper, sockets *activation.Table, runtimeDir string) supervisor.System {
 	out := &outputs{store: store}
 	socketBase := filepath.Join(runtimeDir, "apps")
 	return supervisor.System{
@@ -38,7 +38,7 @@ func newSystem(log *slog.Logger, store *logs.Store, reaper *process.Reaper, runt
 		LastLines:       store.LastLines,
 		ForgetOutput:    store.Forget,
 		StartWorker:     func(generation uint64) (supervisor.WorkerProcess, error) { return startWorker(log, reaper, generation) },
-		Listen:          activation.BindHost,
+		Listen:          sockets.Open,
 		ResolveInternal: resolveInternal,
 		Strays:          func() []string { return unreachable(log, reaper) },
 	}

@@ -42,7 +42,8 @@ func (s *Supervisor) listen(a *app, plan *config.App) {
 	b := &binding{app: a, plan: plan}
 	a.binding = b
 	go func() { // ends with the look-up of the name, which s.ctx bounds
-		s.post(listening{b, s.system.Listen(s.ctx, plan.External.Host, plan.External.Port, held)})
+		want := activation.Want{App: a.name, Host: plan.External.Host, Port: plan.External.Port}
+		s.post(listening{b, s.system.Listen(s.ctx, want, held)})
 	}()
 }
 

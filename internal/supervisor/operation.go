@@ -19,9 +19,11 @@ const stepsKept = 256
 
 // operation is something that was asked for: a job for each app it concerns.
 type operation struct {
-	verb    control.Verb
-	began   time.Time
-	events  chan control.Event
+	verb   control.Verb
+	began  time.Time
+	events chan control.Event
+	// pending counts the jobs that are not over, and one more until all are
+	// made: the first may be over before the second is.
 	pending int
 }
 
@@ -41,9 +43,10 @@ type operationAnswer struct {
 
 func newOperation(r control.Request, apps int) *operation {
 	return &operation{
-		verb:   r.Verb,
-		began:  time.Now(),
-		events: make(chan control.Event, stepsKept+apps),
+		verb:    r.Verb,
+		began:   time.Now(),
+		events:  make(chan control.Event, stepsKept+apps),
+		pending: 1,
 	}
 }
 
@@ -53,9 +56,10 @@ func (o *operation) job(app string, drained bool) *job {
 	return &job{operation: o, app: app, drained: drained}
 }
 
-// close ends the operation if it has no job; otherwise the last job does.
-func (o *operation) close() {
-	if o.pending == 0 {
+// done counts down; the last job ends the operation, or, when all jobs were
+// over before, the one who has made them.
+func (o *operation) done() {
+	if o.pending--; o.pending == 0 {
 		close(o.events)
 	}
 }
@@ -92,9 +96,7 @@ func (j *job) finish(result control.Result, why string, output []string) {
 		Kind: control.EventResult, App: j.app, Elapsed: time.Since(o.began),
 		Result: result, Error: why, Output: output,
 	}
-	if o.pending--; o.pending == 0 {
-		close(o.events)
-	}
+	o.done()
 }
 
 // Operate begins an operation on apps: any but reload and update, which need a
@@ -143,6 +145,7 @@ func (s *Supervisor) operate(r control.Request) operationAnswer {
 	for n, a := range apps {
 		perform(s, a, r, jobs[n])
 	}
+	o.done()
 	return o.answer()
 }
 

@@ -2,6 +2,7 @@ package supervisor
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"time"
 
@@ -67,7 +68,7 @@ type Options struct {
 // New makes a Supervisor; Run makes it live.
 func New(o Options) *Supervisor {
 	ctx, cancel := context.WithCancel(context.Background())
-	return &Supervisor{
+	s := &Supervisor{
 		log:     o.Log,
 		system:  o.System,
 		inbox:   make(chan message, 256),
@@ -77,11 +78,20 @@ func New(o Options) *Supervisor {
 		plan:    o.Plan,
 		version: o.Version,
 		apps:    make(map[string]*app),
-		ports:   process.NewPorts(o.Plan.Ports.From, o.Plan.Ports.To, o.System.ProbePort),
 		slots:   slots{limit: o.Plan.ParallelRestarts},
 		sockets: make(map[string]*socket),
 		workers: make(map[uint64]*worker),
 	}
+	s.ports = process.NewPorts(o.Plan.Ports.From, o.Plan.Ports.To, s.probePort)
+	return s
+}
+
+// probePort says why a port can not be given to an instance, or nil if it can.
+func (s *Supervisor) probePort(port int) error {
+	if s.plan.Reserved(port) {
+		return errors.New("it is an external address")
+	}
+	return s.system.ProbePort(port)
 }
 
 // Run starts a worker and the apps of the plan, and returns when a Stop has

@@ -34,9 +34,9 @@ type System struct {
 	ForgetOutput func(app string)
 	// StartWorker starts a worker process. It may block.
 	StartWorker func(generation uint64) (WorkerProcess, error)
-	// Listen binds the addresses of an app, as activation.BindHost does. It
-	// may block.
-	Listen func(ctx context.Context, host string, port int, held []*activation.Listener) activation.Set
+	// Listen finds or binds the sockets of an app, as Open of activation.Table
+	// does. It may block.
+	Listen func(ctx context.Context, want activation.Want, held []*activation.Listener) activation.Set
 	// ResolveInternal finds the addresses an internal host stands for, as
 	// activation.Resolve does. It may block.
 	ResolveInternal func(ctx context.Context, host string, port int) ([]wire.Target, error)

@@ -24,7 +24,7 @@ func (s *Supervisor) apply(plan *config.Plan, r control.Request) operationAnswer
 	for _, p := range plan.Apps {
 		s.applyApp(p, r, o)
 	}
-	o.close()
+	o.done()
 	return o.answer()
 }
 
@@ -48,7 +48,7 @@ func (s *Supervisor) reloadNamed(plan *config.Plan, r control.Request) operation
 	for _, p := range wanted {
 		s.applyApp(p, r, o)
 	}
-	o.close()
+	o.done()
 	return o.answer()
 }
 

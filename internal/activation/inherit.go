@@ -1,0 +1,126 @@
+package activation
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"os"
+	"strconv"
+
+	"github.com/coreos/go-systemd/v22/activation"
+	"golang.org/x/sys/unix"
+)
+
+// firstListenFD is SD_LISTEN_FDS_START of sd_listen_fds(3).
+const firstListenFD = 3
+
+// takeInherited takes the sockets that the service manager has passed, and the
+// variables that tell of them out of the environment. What is no listening
+// stream socket is told and closed.
+func takeInherited(log *slog.Logger) []*Listener {
+	if err := checkListenFDs(); err != nil {
+		log.Error("cannot take sockets from the service manager", "error", err)
+	}
+	var taken []*Listener
+	seen := make(map[string]bool)
+	for _, file := range activation.Files(true) {
+		l, err := inherit(file)
+		if err != nil {
+			log.Error("cannot use a socket from the service manager", "name", file.Name(), "error", err)
+			file.Close()
+			continue
+		}
+		if seen[l.Name()] {
+			log.Warn("the service manager passed a socket twice", "address", l.Name())
+			file.Close()
+			continue
+		}
+		seen[l.Name()] = true
+		taken = append(taken, l)
+	}
+	return taken
+}
+
+// checkListenFDs says what is wrong with LISTEN_PID and LISTEN_FDS. That they
+// are for another process is not wrong: they were inherited by mistake.
+func checkListenFDs() error {
+	pid, fds := os.Getenv("LISTEN_PID"), os.Getenv("LISTEN_FDS")
+	if pid == "" && fds == "" {
+		return nil
+	}
+	if n, err := strconv.Atoi(pid); err != nil {
+		return fmt.Errorf("read LISTEN_PID: %q is not a process id", pid)
+	} else if n != os.Getpid() {
+		return nil
+	}
+	n, err := strconv.Atoi(fds)
+	if err != nil || n < 0 {
+		return fmt.Errorf("read LISTEN_FDS: %q is not a number of file descriptors", fds)
+	}
+	for fd := firstListenFD; fd < firstListenFD+n; fd++ {
+		if _, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0); err != nil {
+			return fmt.Errorf("read LISTEN_FDS: it promises %d file descriptors, but %d is not open", n, fd)
+		}
+	}
+	return nil
+}
+
+// inherit makes a Listener of a file that was passed. The file description is
+// shared with the service manager; it is made non-blocking, as all its users
+// want it.
+func inherit(file *os.File) (*Listener, error) {
+	dup, err := Dup(file) // without Fd, and with a name of our own
+	if err != nil {
+		return nil, err
+	}
+	l := &Listener{File: dup, Source: SourceSystemd, FDName: file.Name()}
+	if err := l.describe(); err != nil {
+		dup.Close()
+		return nil, err
+	}
+	return l, file.Close()
+}
+
+// describe finds out what the socket is.
+func (l *Listener) describe() error {
+	raw, err := l.File.SyscallConn()
+	if err != nil {
+		return err
+	}
+	var inner error
+	err = raw.Control(func(fd uintptr) { inner = l.describeFD(int(fd)) })
+	return errors.Join(err, inner)
+}
+
+func (l *Listener) describeFD(fd int) error {
+	if err := unix.SetNonblock(fd, true); err != nil {
+		return fmt.Errorf("make it non-blocking: %w", err)
+	}
+	kind, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_TYPE)
+	if err != nil {
+		return fmt.Errorf("it is not a socket: %w", err)
+	}
+	listening, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_ACCEPTCONN)
+	if err != nil {
+		return fmt.Errorf("look whether it listens: %w", err)
+	}
+	if kind != unix.SOCK_STREAM || listening == 0 {
+		return errors.New("it is not a listening stream socket: use ListenStream= and Accept=no")
+	}
+	name, err := unix.Getsockname(fd)
+	if err != nil {
+		return fmt.Errorf("read its address: %w", err)
+	}
+	switch name := name.(type) {
+	case *unix.SockaddrInet4:
+		l.Address = netip.AddrPortFrom(netip.AddrFrom4(name.Addr), uint16(name.Port))
+	case *unix.SockaddrInet6:
+		l.Address = netip.AddrPortFrom(netip.AddrFrom16(name.Addr), uint16(name.Port))
+	case *unix.SockaddrUnix:
+		l.Path = name.Name
+	default:
+		return fmt.Errorf("its address family %T is not supported", name)
+	}
+	return nil
+}

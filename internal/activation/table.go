@@ -1,0 +1,151 @@
+package activation
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/netip"
+	"sync"
+)
+
+// A Table knows the sockets that were not bound by the daemon itself, and finds
+// for each app those that are its own. Its methods may be called from any
+// goroutine, and may block while a name is looked up.
+type Table struct {
+	log *slog.Logger
+
+	mu sync.Mutex
+	// spare are the inherited listeners that no app uses.
+	spare []*Listener
+}
+
+// NewTable makes a Table of the sockets that the service manager has passed to
+// this process. It is called once.
+func NewTable(log *slog.Logger) *Table {
+	t := &Table{log: log}
+	for _, l := range takeInherited(log) {
+		l.giveBack = t.put
+		t.put(l)
+	}
+	return t
+}
+
+func (t *Table) put(l *Listener) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.spare = append(t.spare, l)
+}
+
+// A Want is where an app is to be reached.
+type Want struct {
+	// App is its name.
+	App string
+	// Host and Port are its address, unless Path is that of a Unix socket.
+	Host string
+	Port int
+	Path string
+}
+
+// Open finds the listeners of an app: sockets of the service manager's, by their
+// address, else by the app's name; those of held that fit; and what is missing
+// is bound.
+func (t *Table) Open(ctx context.Context, w Want, held []*Listener) Set {
+	held = append(held[:len(held):len(held)], t.spareListeners()...)
+	var set Set
+	if w.Path != "" {
+		set = openPath(w.Path, held)
+	} else {
+		set = t.openHost(ctx, w, held)
+	}
+	for _, l := range set.Listeners {
+		t.take(l)
+	}
+	return set
+}
+
+func (t *Table) openHost(ctx context.Context, w Want, held []*Listener) Set {
+	addresses, err := Resolve(ctx, w.Host, w.Port)
+	if err != nil {
+		return Set{Listeners: named(held, w.App), Err: err}
+	}
+	known := false
+	for _, address := range addresses {
+		known = known || find(held, address) != nil
+	}
+	if own := named(held, w.App); !known && len(own) > 0 {
+		return Set{Listeners: own}
+	}
+	return bindAll(addresses, held)
+}
+
+// Unclaimed are the names of the inherited sockets that no app uses.
+func (t *Table) Unclaimed() (names []string) {
+	for _, l := range t.spareListeners() {
+		names = append(names, l.Name())
+	}
+	return names
+}
+
+func (t *Table) spareListeners() []*Listener {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return append([]*Listener(nil), t.spare...)
+}
+
+// take notes that an inherited listener is in use.
+func (t *Table) take(used *Listener) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for n, l := range t.spare {
+		if l == used {
+			t.spare = append(t.spare[:n:n], t.spare[n+1:]...)
+			return
+		}
+	}
+}
+
+// named are the inherited listeners with a FileDescriptorName=.
+func named(listeners []*Listener, name string) (found []*Listener) {
+	for _, l := range listeners {
+		if l.Source == SourceSystemd && l.FDName == name {
+			found = append(found, l)
+		}
+	}
+	return found
+}
+
+// bindAll binds each address that is not among those held, which are taken over.
+// An address that the machine lacks is an error only if it has none of them.
+func bindAll(addresses []netip.AddrPort, held []*Listener) (set Set) {
+	var missing []error
+	for _, address := range addresses {
+		l := find(held, address)
+		var err error
+		if l == nil {
+			l, err = Bind(address)
+		}
+		switch {
+		case err == nil:
+			set.Listeners = append(set.Listeners, l)
+		case errors.Is(err, ErrNoAddress):
+			missing = append(missing, err)
+		default:
+			set.Err = errors.Join(set.Err, err)
+		}
+	}
+	if len(set.Listeners) == 0 && set.Err == nil {
+		set.Err = errors.Join(missing...)
+	}
+	return set
+}
+
+// find returns the listener with an address, or nil.
+func find(held []*Listener, address netip.AddrPort) *Listener {
+	for _, l := range held {
+		if l.Path == "" && (l.Address == address || (l.Address.Port() == address.Port() &&
+			l.Address.Addr().IsUnspecified() && address.Addr() == netip.IPv6Unspecified())) {
+			return l
+		}
+	}
+	return nil
+}
