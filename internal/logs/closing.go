@@ -28,6 +28,7 @@ func (s *Store) maintain(end <-chan struct{}) {
 }
 
 // maintainAll rotates and removes files of an age, also of apps that are silent.
+// Those of an app that does not run are looked after when it runs again.
 func (s *Store) maintainAll() {
 	for _, w := range s.allWriters() {
 		w.maintain()

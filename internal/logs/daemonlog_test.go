@@ -88,7 +88,7 @@ func TestDaemonLogIsShared(t *testing.T) {
 	if got := f.read("all.log"); !strings.Contains(got, "after the store") {
 		t.Errorf("the file is %q", got)
 	}
-	if len(f.writers) != 1 || f.writers[f.path("all.log")].writer.file.isOpen() {
+	if f.writer(f.path("all.log")).file.isOpen() {
 		t.Error("the file is still open")
 	}
 }

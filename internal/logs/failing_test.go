@@ -49,7 +49,7 @@ func TestNothingIsTriedForAWhile(t *testing.T) {
 	f := newFixture(t)
 	must(t, os.WriteFile(f.path("folder"), nil, 0o600))
 	a := f.app(stdout("demo", 1), Target{Path: "folder/app.out"})
-	w := f.writers[f.path("folder/app.out")].writer
+	w := f.writer(f.path("folder/app.out"))
 	a.settle()
 	must(t, os.Remove(f.path("folder")))
 	f.mu.Lock()
@@ -65,6 +65,8 @@ func TestNothingIsTriedForAWhile(t *testing.T) {
 	if got := f.read("folder/app.out"); got != "written\n" {
 		t.Errorf("file is %q", got)
 	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	if w.failing || f.dropped() != len("dropped\n") {
 		t.Errorf("%d bytes are told to have been dropped: %s", f.dropped(), &f.logbook)
 	}
@@ -114,6 +116,9 @@ func TestFullDisk(t *testing.T) {
 	a.say(text)
 	if n := f.logbook.count("level=ERROR", "output is dropped", "no space left on device"); n != 1 {
 		t.Errorf("told %d times: %s", n, &f.logbook)
+	}
+	if n := f.logbook.count("/proc/"); n != 0 {
+		t.Errorf("a name that means nothing to anybody was told: %s", &f.logbook)
 	}
 	kept := f.read("disk/app.out")
 	if len(kept) == 0 || !strings.HasPrefix(text, kept) {

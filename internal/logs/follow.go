@@ -48,7 +48,7 @@ func (s *Store) Output(ctx context.Context, app string, n int, follow bool) ([]L
 	if !follow {
 		return lines, nil, nil
 	}
-	out := make(chan Line)
+	out := make(chan Line, takenAtOnce)
 	go func() { // ends with ctx, or by Forget or Close
 		defer close(out)
 		defer s.unfollow(app, b, f)

@@ -86,7 +86,7 @@ func TestFileAndMemoryJoin(t *testing.T) {
 	must(t, os.WriteFile(f.path("app.out"), []byte("from before\n"), 0o600))
 	a := f.app(stdout("demo", 1), Target{Path: "app.out"})
 	said := "from before\n"
-	for i := 0; strings.Count(said, "\n") < mostLines-1000; i++ {
+	for i := 0; strings.Count(said, "\n") < 6000; i++ {
 		var piece strings.Builder
 		for range r.IntN(800) {
 			fmt.Fprintf(&piece, "%d %s\n", i, strings.Repeat("x", r.IntN(40)*r.IntN(40)))
@@ -95,6 +95,9 @@ func TestFileAndMemoryJoin(t *testing.T) {
 		text = text[:r.IntN(len(text)+1)]
 		a.say(text)
 		said += text
+		if i > 20 && i%5 != 0 {
+			continue
+		}
 		want := said[:strings.LastIndexByte(said, '\n')+1]
 		if got := texts(f.output("demo", mostLines)); got != want {
 			t.Fatalf("%d bytes of output, want %d", len(got), len(want))
@@ -254,7 +257,9 @@ func TestFollowUnderLoad(t *testing.T) {
 				return
 			}
 			got := &reading{lines: history}
-			got.read(t, follow, "the end")
+			if n := len(history); n == 0 || history[n-1].Text != "the end" {
+				got.read(t, follow, "the end")
+			}
 			checkOnce(t, got, sources, lines)
 		})
 	}

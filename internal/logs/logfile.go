@@ -1,8 +1,10 @@
 package logs
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
@@ -152,12 +154,24 @@ func identify(file *os.File) (id *fileID, size int64, err error) {
 
 // write appends to the open file.
 func (f *logFile) write(p []byte) (int, error) {
+	if f.size == 0 {
+		f.born = f.clock() // an empty file does not age
+	}
 	n, err := f.out.Write(p)
 	f.size += int64(n)
 	if err != nil {
-		return n, fmt.Errorf("write log file %q: %w", f.path, err)
+		return n, fmt.Errorf("write log file %q: %w", f.path, cause(err))
 	}
 	return n, nil
+}
+
+// cause leaves out the name under which the file was opened, which leads nowhere
+// any more.
+func cause(err error) error {
+	if named := (*fs.PathError)(nil); errors.As(err, &named) {
+		return named.Err
+	}
+	return err
 }
 
 // close closes the file if it is open.
@@ -171,7 +185,7 @@ func (f *logFile) close() error {
 	}
 	f.out, f.rotating = nil, nil
 	if err != nil {
-		return fmt.Errorf("close log file %q: %w", f.path, err)
+		return fmt.Errorf("close log file %q: %w", f.path, cause(err))
 	}
 	return nil
 }

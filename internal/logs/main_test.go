@@ -19,7 +19,7 @@ import (
 
 // patience is how long a test waits for what must come; it only bounds a test
 // that has failed.
-const patience = 30 * time.Second
+const patience = 2 * time.Minute
 
 // TestMain fails if the tests leave a goroutine behind, but for those of
 // lumberjack that wait for the next file.
@@ -164,6 +164,13 @@ func (f *fixture) read(name string) string {
 	text, err := os.ReadFile(f.path(name))
 	must(f.t, err)
 	return string(text)
+}
+
+// writer returns the writer of a path.
+func (f *fixture) writer(path string) *writer {
+	f.Store.mu.Lock()
+	defer f.Store.mu.Unlock()
+	return f.writers[path].writer
 }
 
 // rotated returns the names that a log file was moved aside to, oldest first.

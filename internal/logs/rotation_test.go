@@ -114,8 +114,10 @@ func TestSilentAppsAreLookedAfter(t *testing.T) {
 	if got := f.read("app.out"); got != "" {
 		t.Errorf("a file of a day is not rotated: %q", got)
 	}
+	empty.say("one\n")
+	empty.say("two\n")
 	if old := f.rotated("empty.out"); len(old) != 0 {
-		t.Error("an empty file was rotated")
+		t.Error("a file was rotated for the time that it was empty")
 	}
 }
 
@@ -211,5 +213,19 @@ func TestRotationFails(t *testing.T) {
 	old := f.rotated("app.out")
 	if len(old) != 1 || f.read(old[0]) != "one\n"+text+text || f.read("app.out") != "two\n" {
 		t.Errorf("rotated to %q, output was lost or is in the wrong place", old)
+	}
+}
+
+// TestRotatedNamesDiffer: files are named by the millisecond, and one would
+// overwrite the other.
+func TestRotatedNamesDiffer(t *testing.T) {
+	var file logFile
+	for range 20 {
+		file.rotated = time.Now()
+		before := file.rotated.Format(rotatedFormat)
+		file.awaitNewName()
+		if after := time.Now().Format(rotatedFormat); after == before {
+			t.Fatalf("two files would be called %s", after)
+		}
 	}
 }

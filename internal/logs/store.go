@@ -89,7 +89,7 @@ func (a *Attachment) Detach() { a.source.detach() }
 // wants to keep the pipe makes a duplicate first (fcntl(2) F_DUPFD_CLOEXEC in
 // SyscallConn().Control; os.File.Fd would make the pipe blocking for all).
 //
-// Files are shared by path. If two apps want different limits for one, those of
+// Files are shared by path, as it is written (links are not looked at). If two apps want different limits for one, those of
 // the first count, which is told once; if the same app comes with others, its
 // configuration has changed, and they count from then on.
 //

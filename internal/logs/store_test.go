@@ -37,8 +37,8 @@ func TestOutputGoesToItsFile(t *testing.T) {
 	}
 	out.end()
 	errs.end()
-	if n := len(f.writers); n != 0 {
-		t.Errorf("%d writers are left after the end of all sources", n)
+	if all := f.allWriters(); len(all) != 0 {
+		t.Errorf("%d writers are left after the end of all sources", len(all))
 	}
 }
 
@@ -267,8 +267,8 @@ func TestDetach(t *testing.T) {
 			if got := f.read("app.out"); got != "started\nhalf" {
 				t.Errorf("file is %q", got)
 			}
-			if n := len(f.writers); n != 0 {
-				t.Errorf("%d writers are left", n)
+			if all := f.allWriters(); len(all) != 0 {
+				t.Errorf("%d writers are left", len(all))
 			}
 		})
 	}
@@ -398,7 +398,7 @@ func TestNoLeak(t *testing.T) {
 func TestDifferentLimitsForOneFile(t *testing.T) {
 	f := newFixture(t)
 	path := f.path("all.log")
-	limits := func() Target { return *f.writers[path].writer.limits.Load() }
+	limits := func() Target { return *f.writer(path).limits.Load() }
 	a1 := f.app(stdout("a", 1), Target{Path: path, MaxSize: 1})
 	b1 := f.app(stdout("b", 1), Target{Path: path, MaxSize: 2})
 	b2 := f.app(stdout("b", 2), Target{Path: path, MaxSize: 2})

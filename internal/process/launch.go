@@ -147,9 +147,14 @@ func closeOnExec(first int) error {
 		return nil
 	}
 	// Linux before 5.11, or a seccomp filter that does not know the call.
+	return closeEachOnExec(first)
+}
+
+// closeEachOnExec is closeOnExec descriptor by descriptor.
+func closeEachOnExec(first int) error {
 	open, err := filepath.Glob("/proc/self/fd/*")
 	if err != nil || len(open) == 0 {
-		return errors.New("close descriptors: neither close_range nor /proc/self/fd is there")
+		return errors.New("close descriptors: there is neither close_range nor /proc/self/fd")
 	}
 	for _, entry := range open {
 		if fd, err := strconv.Atoi(filepath.Base(entry)); err == nil && fd >= first {

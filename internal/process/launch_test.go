@@ -30,6 +30,28 @@ func TestAppGetsStandardDescriptorsOnly(t *testing.T) {
 	}
 }
 
+func TestDescriptorsAreMarkedWithoutCloseRange(t *testing.T) {
+	const first = 700
+	var fds []int
+	for range 3 {
+		fd, err := unix.FcntlInt(2, unix.F_DUPFD, first-1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer unix.Close(fd)
+		fds = append(fds, fd)
+	}
+	if err := closeEachOnExec(first); err != nil {
+		t.Fatal(err)
+	}
+	for _, fd := range fds {
+		flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0)
+		if err != nil || (flags&unix.FD_CLOEXEC != 0) != (fd >= first) {
+			t.Errorf("descriptor %d has flags %d, %v", fd, flags, err)
+		}
+	}
+}
+
 func TestAppGetsBlockingOutput(t *testing.T) {
 	a := shell(t, `cat /proc/$$/fdinfo/1`)
 	for _, line := range strings.Split(a.rest(), "\n") {
@@ -282,14 +304,20 @@ func TestNothingRunsBeforeGo(t *testing.T) {
 
 func TestLauncherEndsWithItsDaemon(t *testing.T) {
 	mark := filepath.Join(t.TempDir(), "ran")
+	in, stdin, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stdin.Close()
 	r, w, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
 	}
 	p, err := reaper.Spawn(Child{
 		Name: "daemon", Argv: []string{"daemon", roleDaemon, "hold", "touch", mark},
-		Env: os.Environ(), Files: []*os.File{nil, w, w},
+		Env: os.Environ(), Files: []*os.File{in, w, w},
 	})
+	in.Close()
 	w.Close()
 	if err != nil {
 		t.Fatal(err)

@@ -82,16 +82,22 @@ func prepare(t *testing.T, spec Spec) *app {
 	return attach(t, p, r)
 }
 
+// attach watches over a process whose output, if any, comes from out.
 func attach(t *testing.T, p *Process, out *os.File) *app {
-	a := &app{Process: p, t: t, out: out, lines: bufio.NewReader(out), exited: make(chan Exit, 1)}
-	if err := out.SetReadDeadline(time.Now().Add(deadMan)); err != nil {
-		t.Fatal(err)
+	a := &app{Process: p, t: t, exited: make(chan Exit, 1)}
+	if out != nil {
+		a.out, a.lines = out, bufio.NewReader(out)
+		if err := out.SetReadDeadline(time.Now().Add(deadMan)); err != nil {
+			t.Fatal(err)
+		}
 	}
 	go func() { a.exited <- p.Wait() }() // ends with the process, below at the latest
 	t.Cleanup(func() {
 		_ = p.Kill()
 		a.gone()
-		out.Close()
+		if out != nil {
+			out.Close()
+		}
 	})
 	return a
 }

@@ -9,9 +9,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// maxOrder bounds what a launcher reads; the kernel's own bound on arguments
-// and environment together is 6 MiB at most (execve(2)).
-const maxOrder = 16 << 20
+// maxOrder bounds what a launcher reads: maxWords of text, which base64 and
+// quotes make longer.
+const maxOrder = 4 * maxWords
 
 // order is a Spec on its way to the launcher. Its texts are bytes because
 // JSON strings would change those that are not UTF-8.
@@ -43,9 +43,6 @@ func writeOrder(o *order) (*os.File, error) {
 	body, err := json.Marshal(o)
 	if err != nil {
 		return nil, fmt.Errorf("encode order: %w", err)
-	}
-	if len(body) > maxOrder {
-		return nil, fmt.Errorf("encode order: command and environment are too long (%d bytes)", len(body))
 	}
 	fd, err := unix.MemfdCreate("gracevisor-order", unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING)
 	if err != nil {

@@ -3,6 +3,7 @@ package process
 import (
 	"errors"
 	"fmt"
+	"math"
 	"net/netip"
 
 	"golang.org/x/sys/unix"
@@ -25,6 +26,9 @@ var probeAddresses = []netip.Addr{
 // after the other, and returns nil if it is free on all that the machine has.
 // EADDRINUSE says that it is not; another error that it cannot be known.
 func ProbePort(port int) error {
+	if port < 1 || port > math.MaxUint16 {
+		return fmt.Errorf("probe port %d: there is no such port", port)
+	}
 	for _, addr := range probeAddresses {
 		err := bind(netip.AddrPortFrom(addr, uint16(port)))
 		switch {

@@ -1,16 +1,18 @@
 package process
 
 import (
-	"bufio"
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"os"
-	"os/signal"
+	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -31,32 +33,55 @@ const (
 // appMain is an app that a shell script could not be.
 func appMain(args []string) int {
 	switch args[0] {
-	case "limits":
-		// Read before anything can be changed by asking Go: /proc tells.
-		text, err := os.ReadFile("/proc/self/limits")
-		if err != nil {
-			return fail(err)
-		}
-		os.Stdout.Write(text)
 	case "count":
-		return countSignals()
+		return countSignals(len(args) > 1)
+	case "leave-group":
+		return leaveGroup()
 	case "listen":
 		return listen(args[1:])
 	}
 	return 0
 }
 
-func countSignals() int {
-	got := make(chan os.Signal, 100)
-	signal.Notify(got, countedSignal, endSignal)
-	fmt.Println("ready")
-	for sig := range got {
-		if sig == endSignal {
-			break
+// countSignals tells each countedSignal until endSignal comes. It takes them
+// from the queue, which needs them blocked in every thread: the mask that a
+// program starts with is that of all threads of Go. os/signal would merge them.
+func countSignals(blocked bool) int {
+	set := unix.Sigset_t{}
+	set.Val[0] = 1<<(countedSignal-1) | 1<<(endSignal-1)
+	if !blocked {
+		runtime.LockOSThread()
+		if err := unix.PthreadSigmask(unix.SIG_BLOCK, &set, nil); err != nil {
+			return fail(err)
 		}
-		fmt.Println("counted")
+		return fail(syscall.Exec("/proc/self/exe", []string{"app", roleApp, "count", "blocked"}, os.Environ()))
 	}
-	fmt.Println("end")
+	fmt.Println("ready")
+	for {
+		sig, _, errno := unix.Syscall6(unix.SYS_RT_SIGTIMEDWAIT, uintptr(unsafe.Pointer(&set)), 0, 0, sigsetSize, 0, 0)
+		switch {
+		case errno == unix.EINTR:
+		case errno != 0:
+			return fail(errno)
+		case syscall.Signal(sig) == countedSignal:
+			fmt.Println("counted")
+		default:
+			fmt.Println("end")
+			return 0
+		}
+	}
+}
+
+// leaveGroup leaves a process in another group of the session, with nothing in
+// its environment.
+func leaveGroup() int {
+	pid, err := syscall.ForkExec("/bin/sleep", []string{"sleep", "1000"}, &syscall.ProcAttr{
+		Files: []uintptr{0, 1, 2}, Sys: &syscall.SysProcAttr{Setpgid: true},
+	})
+	if err != nil {
+		return fail(err)
+	}
+	fmt.Println(pid)
 	return 0
 }
 
@@ -75,15 +100,23 @@ func listen(args []string) int {
 	return fail(err)
 }
 
-// daemonMain is a supervisor: it starts an app as the arguments say and tells
-// its pid. "start" waits for it, "hold" never says go, "abandon" never reaps,
-// "first" is pid 1 of a namespace.
+// daemonMain is a supervisor: it starts an app as the arguments say.
+//
+//	start    waits for it
+//	hold     tells its pid and never says go
+//	reap     tells its pid and waits for it
+//	abandon  tells its pid and never looks again
+//	first    is pid 1 of a namespace and starts an app of its own choice
+//	as-user  is not root and starts apps as another user and as its own
 func daemonMain(args []string) int {
 	r := NewReaper(slog.New(slog.DiscardHandler), "")
 	ctx, stop := context.WithCancel(context.Background())
 	defer stop()
-	if args[0] == "first" {
+	switch args[0] {
+	case "first":
 		return firstProcess(ctx, r)
+	case "as-user":
+		return unprivileged(r, args[1])
 	}
 	p, err := r.Start(Spec{Name: "inner/1", Argv: args[1:], Stdout: os.Stdout, Stderr: os.Stderr})
 	if err != nil {
@@ -91,22 +124,52 @@ func daemonMain(args []string) int {
 	}
 	if args[0] == "hold" {
 		fmt.Println(p.PID)
-		select {}
+		return untilStdinEnds()
 	}
-	if err := p.Go(); err != nil {
+	if err := errors.Join(p.Go(), p.Launched()); err != nil {
 		return fail(err)
 	}
-	if err := p.Launched(); err != nil {
-		return fail(err)
-	}
-	if args[0] == "abandon" {
+	switch args[0] {
+	case "abandon":
 		fmt.Println(p.PID)
-		// The app's end is not looked at before this daemon is told to go.
-		_, _ = bufio.NewReader(os.Stdin).ReadString('\n')
-		return 0
+		return untilStdinEnds()
+	case "reap":
+		fmt.Println(p.PID)
 	}
 	p.Wait()
 	return 0
+}
+
+// unprivileged tells what comes of apps that are to run as another user, and as
+// the user that this daemon has already.
+func unprivileged(r *Reaper, other string) int {
+	if os.Geteuid() == 0 {
+		const nobody = 65534
+		if err := errors.Join(syscall.Setgid(nobody), syscall.Setuid(nobody)); err != nil {
+			return fail(err)
+		}
+	}
+	own := ownIdentity()
+	for _, try := range []struct{ what, user string }{
+		{"other user", other},
+		{"own user", own.name},
+		{"own number", strconv.Itoa(own.uid)},
+	} {
+		p, err := r.Start(Spec{Name: "inner/1", Argv: []string{"true"}, User: try.user, Dir: "/"})
+		if err != nil {
+			return fail(err)
+		}
+		if err := errors.Join(p.Go(), p.Launched()); err != nil {
+			fmt.Printf("%s: %s\n", try.what, err)
+		}
+		fmt.Printf("%s: %s\n", try.what, p.Wait())
+	}
+	return 0
+}
+
+func untilStdinEnds() int {
+	_, err := io.Copy(io.Discard, os.Stdin)
+	return fail(err)
 }
 
 // firstProcess runs an app that leaves an orphan of no instance behind, and
@@ -124,7 +187,7 @@ func firstProcess(ctx context.Context, r *Reaper) int {
 	if err != nil {
 		return fail(err)
 	}
-	if err := p.Go(); err != nil {
+	if err := errors.Join(p.Go(), p.Launched()); err != nil {
 		return fail(err)
 	}
 	exit := p.Wait()
@@ -142,6 +205,9 @@ func firstProcess(ctx context.Context, r *Reaper) int {
 }
 
 func fail(err error) int {
+	if err == nil {
+		return 0
+	}
 	fmt.Fprintln(os.Stderr, err)
 	return 1
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -36,6 +37,10 @@ type Spec struct {
 	Stdout, Stderr *os.File
 }
 
+// maxWords bounds the words of a Spec together. The kernel takes no more than
+// 6 MiB whatever the limits are (execve(2)).
+const maxWords = 6 << 20
+
 // check finds what no launcher could run.
 func (s *Spec) check() error {
 	switch {
@@ -52,8 +57,11 @@ func (s *Spec) check() error {
 			return fmt.Errorf("start %s: an environment entry is not NAME=value", s.Name)
 		}
 	}
-	words := append([]string{s.Name, s.Dir, s.User}, s.Argv...)
-	for _, word := range append(words, s.Env...) {
+	size := 0
+	for _, word := range slices.Concat([]string{s.Name, s.Dir, s.User}, s.Argv, s.Env) {
+		if size += len(word); size > maxWords {
+			return fmt.Errorf("start %s: command and environment are too long (over %d bytes)", s.Name, maxWords)
+		}
 		if strings.IndexByte(word, 0) >= 0 {
 			return fmt.Errorf("start %s: a word of command, environment, directory or user contains a NUL byte", s.Name)
 		}

@@ -58,7 +58,7 @@ func TestStartRefusesSpec(t *testing.T) {
 		{"NUL in command", func(s *Spec) { s.Argv = []string{"a", "b\x00c"} }, "NUL"},
 		{"NUL in environment", func(s *Spec) { s.Env = []string{"A=\x00"} }, "NUL"},
 		{"NUL in directory", func(s *Spec) { s.Dir = "/\x00" }, "NUL"},
-		{"too long", func(s *Spec) { s.Env = []string{"A=" + strings.Repeat("x", maxOrder)} }, "too long"},
+		{"too long", func(s *Spec) { s.Env = []string{"A=" + strings.Repeat("x", maxWords)} }, "too long"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

@@ -18,7 +18,7 @@ type Stray struct {
 	// Instance is the Name of the Process that it belongs to: a stop reaches
 	// it. Or it is empty.
 	Instance string
-	// Why says, when Instance is empty, why that is not known.
+	// Why says, when Instance is empty, why no stop reaches it.
 	Why string
 }
 
@@ -31,10 +31,23 @@ func (r *Reaper) Strays() ([]Stray, error) {
 	for _, o := range orphans {
 		name, why, attributeErr := r.attribute(o)
 		err = errors.Join(err, attributeErr)
+		if name != "" && !r.knows(name) {
+			name, why = "", "its instance "+name+" has gone"
+		}
 		strays = append(strays, Stray{PID: o.pid, Comm: o.comm, Instance: name, Why: why})
 	}
 	slices.SortFunc(strays, func(a, b Stray) int { return a.PID - b.PID })
 	return strays, err
+}
+
+// knows reports whether something called name is not gone. The lock is held.
+func (r *Reaper) knows(name string) bool {
+	for _, p := range r.instances {
+		if p.Name == name {
+			return true
+		}
+	}
+	return false
 }
 
 // strays are the orphans that belong to p; with an error there may be more. The

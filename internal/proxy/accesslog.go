@@ -122,9 +122,19 @@ func (l *logPipe) close() {
 	}
 }
 
-// finishLog counts the bytes of a request that is over, and logs it.
-func (c *conn) finishLog() {
+// statusLeft stands in the log for a request whose client left before there was
+// an answer, as in nginx.
+const statusLeft = 499
+
+// account counts the bytes of a request that is over, and logs it.
+func (c *conn) account() {
 	x := c.x
+	if !x.parsed {
+		return
+	}
+	if x.log.status == 0 {
+		x.log.status = statusLeft
+	}
 	t := x.app.counters.of(c)
 	t.bytesIn.Add(uint64(x.log.head + x.log.in))
 	t.bytesOut.Add(uint64(x.log.out))

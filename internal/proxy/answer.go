@@ -69,7 +69,7 @@ var (
 func (c *conn) blameApp(err error) {
 	var broken *http1.Error
 	if errors.As(err, &broken) {
-		c.x.app.faults.report(c.proxy.log, "app broke HTTP", c.x.app.name, broken)
+		c.x.app.faults.report(c.proxy.log, c.x.app.name, broken)
 	}
 }
 
@@ -91,8 +91,9 @@ func (c *conn) passInterim() error {
 	}
 	out := http1.AppendStatusLine(x.out[:0], x.resp.Status, x.resp.Reason)
 	for i := range x.resp.Fields {
-		if !x.resp.HopByHop(i) {
-			out = http1.AppendField(out, x.resp.Fields[i].Name, x.resp.Fields[i].Value)
+		f := &x.resp.Fields[i]
+		if f.Kind != http1.KindContentLength && !x.resp.HopByHop(i) {
+			out = http1.AppendField(out, f.Name, f.Value)
 		}
 	}
 	x.out = append(out, "\r\n"...)
@@ -121,6 +122,9 @@ func (c *conn) appendAnswerHead() {
 	for i := range r.Fields {
 		f := &r.Fields[i]
 		date = date || f.Kind == http1.KindDate
+		if f.Kind == http1.KindContentLength && r.Status == 204 {
+			continue // RFC 9110 §8.6
+		}
 		if f.Kind == http1.KindTrailer && r.Framing == http1.Chunked && x.req.Minor > 0 || !r.HopByHop(i) {
 			out = http1.AppendField(out, f.Name, f.Value)
 		}
@@ -185,7 +189,6 @@ func (c *conn) settle(err error) fate {
 			u.close()
 		}
 	}
-	c.finishLog()
 	switch {
 	case err != nil && !x.expected:
 		return abort
@@ -205,7 +208,7 @@ func (c *conn) settle(err error) fate {
 
 // toClient writes to the client.
 func (c *conn) toClient(p []byte) error {
-	c.sock.writeBy.Store(c.sock.deadline(c.x.route.traffic.BodyTimeout))
+	c.sock.writeWithin(c.x.route.traffic.BodyTimeout)
 	err := c.client.write(p)
 	if err == nil {
 		c.x.log.out += int64(len(p))

@@ -45,7 +45,11 @@ const (
 )
 
 // noRoute is the route of an app that no table names any more.
-var noRoute = &route{disposition: wire.Unavailable}
+var noRoute = &route{
+	disposition: wire.Unavailable,
+	request:     limits(0, 0),
+	traffic:     wire.Traffic{HeaderTimeout: 5 * time.Second, IdleTimeout: time.Second, BodyTimeout: 5 * time.Second},
+}
 
 // newRoute makes the route of an app, whose serving instances are given. What
 // can not be used is left out and told in the error.

@@ -12,7 +12,7 @@ import (
 // there if the probe has something to ask.
 func (pr *probe) checkTarget(t *probeTarget, by int64) finding {
 	f := finding{target: t.Target}
-	u, err := pr.proxy.sweep.dial(t.family, t.addr, by, &pr.cancel, func(u *upstream) {
+	u, err := pr.proxy.sweep.dial(&t.address, by, &pr.cancel, func(u *upstream) {
 		pr.sock.Store(u)
 		u.file.SetWriteDeadline(epoch.Add(time.Duration(by)))
 	})

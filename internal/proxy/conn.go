@@ -26,6 +26,7 @@ type conn struct {
 	// waiting is when bytes moved last, in monotime, while an app is to
 	// answer; else 0.
 	waiting atomic.Int64
+	look    int64 // when the sweeper looks next
 }
 
 // A stream carries the bytes of a client's connection. Deadlines and waking are
@@ -88,15 +89,13 @@ func (c *conn) serve() {
 
 // next serves a request, and reports whether another may follow.
 func (c *conn) next() bool {
-	if c.x == nil && !c.awaitRequest() {
+	if (c.x == nil || c.x.in.empty()) && !c.awaitRequest() {
 		return false
 	}
 	f := c.request()
 	c.served = true
+	c.account()
 	if f == keep {
-		if c.x.in.empty() {
-			c.giveBack()
-		}
 		return true
 	}
 	c.part(f)
@@ -130,7 +129,7 @@ func (c *conn) awaitRequest() bool {
 	if err != nil || n == 0 {
 		return false
 	}
-	c.x.in.w = n
+	c.x.in.w += n
 	return true
 }
 
@@ -139,6 +138,7 @@ func (c *conn) lend() []byte {
 	if c.x == nil {
 		c.x = takeExchange()
 	}
+	c.x.in.r, c.x.in.w = 0, 0
 	return c.x.in.free()
 }
 
@@ -160,12 +160,17 @@ func (c *conn) end() {
 // answer is noticed here, as nobody reads from it meanwhile.
 func (c *conn) watch(now int64) {
 	since := c.waiting.Load()
-	if since == 0 || now-since < int64(watchAfter) || c.gone.Load() {
+	if since == 0 || now < c.look || c.gone.Load() {
+		return
+	}
+	silent := now - since
+	c.look = now + min(max(silent/4, int64(watchAfter)), int64(watchLater))
+	if silent < int64(watchAfter) {
 		return
 	}
 	var hup, dead bool
 	c.sock.raw.Control(func(fd uintptr) { hup, dead = pending(int(fd)) })
-	if dead || hup && now-since > int64(halfClosedLife) {
+	if dead || hup && silent > int64(halfClosedLife) {
 		c.abandon()
 	}
 }
@@ -174,6 +179,8 @@ const (
 	// watchAfter is how long an app may be silent before we look whether
 	// its client is still there.
 	watchAfter = time.Second
+	// watchLater is the longest pause between two looks.
+	watchLater = 15 * time.Second
 	// halfClosedLife bounds how long a connection may be silent after one
 	// side has sent its end: one that closed and one that only closed its
 	// half look the same.

@@ -10,30 +10,54 @@ import (
 	"gracevisor/internal/wire"
 )
 
-// sockaddr turns an address of the table into what connect(2) takes.
-func sockaddr(t wire.Target) (family int, addr unix.Sockaddr, err error) {
+// An endpoint is an address of the table, read.
+type endpoint struct {
+	path string // of a Unix socket
+	ip   netip.AddrPort
+}
+
+func readEndpoint(t wire.Target) (e endpoint, err error) {
 	switch t.Network {
 	case "unix":
-		return unix.AF_UNIX, &unix.SockaddrUnix{Name: t.Address}, nil
+		return endpoint{path: t.Address}, nil
 	case "tcp":
 	default:
-		return 0, nil, fmt.Errorf("read address: unknown network %q", t.Network)
+		return e, fmt.Errorf("read address: unknown network %q", t.Network)
 	}
-	ap, err := netip.ParseAddrPort(t.Address)
-	if err != nil {
-		return 0, nil, fmt.Errorf("read address: %w", err)
+	if e.ip, err = netip.ParseAddrPort(t.Address); err != nil {
+		return e, fmt.Errorf("read address: %w", err)
 	}
-	ip := ap.Addr().Unmap()
-	if ip.Is4() {
-		return unix.AF_INET, &unix.SockaddrInet4{Port: int(ap.Port()), Addr: ip.As4()}, nil
+	e.ip = netip.AddrPortFrom(e.ip.Addr().Unmap(), e.ip.Port())
+	return e, nil
+}
+
+// family is the address family of the endpoint.
+func (e *endpoint) family() int {
+	switch {
+	case e.path != "":
+		return unix.AF_UNIX
+	case e.ip.Addr().Is4():
+		return unix.AF_INET
 	}
-	return unix.AF_INET6, &unix.SockaddrInet6{Port: int(ap.Port()), Addr: ip.As16()}, nil
+	return unix.AF_INET6
+}
+
+// sockaddr is the endpoint for one connect(2), which writes to it.
+func (e *endpoint) sockaddr() unix.Sockaddr {
+	switch {
+	case e.path != "":
+		return &unix.SockaddrUnix{Name: e.path}
+	case e.ip.Addr().Is4():
+		return &unix.SockaddrInet4{Port: int(e.ip.Port()), Addr: e.ip.Addr().As4()}
+	}
+	return &unix.SockaddrInet6{Port: int(e.ip.Port()), Addr: e.ip.Addr().As16()}
 }
 
 // dial makes a connection. by is the deadline in monotime, 0 for none; cancel
 // ends the wait when it becomes true and the socket is woken, for which started
 // is told of it first.
-func (w *sweeper) dial(family int, addr unix.Sockaddr, by int64, cancel *atomic.Bool, started func(*upstream)) (*upstream, error) {
+func (w *sweeper) dial(to *endpoint, by int64, cancel *atomic.Bool, started func(*upstream)) (*upstream, error) {
+	family := to.family()
 	fd, err := unix.Socket(family, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return nil, fmt.Errorf("make socket: %w", err)
@@ -43,7 +67,7 @@ func (w *sweeper) dial(family int, addr unix.Sockaddr, by int64, cancel *atomic.
 	}
 	// On the same machine connect succeeds at once nearly always. Before it
 	// the poller must not see the socket: it would report a hang-up.
-	err = unix.Connect(fd, addr)
+	err = unix.Connect(fd, to.sockaddr())
 	if err != nil && err != unix.EINPROGRESS && err != unix.EINTR {
 		unix.Close(fd)
 		return nil, fmt.Errorf("connect: %w", err)
@@ -68,7 +92,7 @@ func (w *sweeper) dial(family int, addr unix.Sockaddr, by int64, cancel *atomic.
 func (u *upstream) connected(by int64, cancel *atomic.Bool) error {
 	u.writeBy.Store(by)
 	u.writeCancel = cancel
-	u.out.connecting = true
+	u.out.connecting, u.out.patience = true, 0
 	err := u.waitWrite()
 	u.out.connecting = false
 	u.writeBy.Store(0)

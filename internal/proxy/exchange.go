@@ -44,6 +44,7 @@ type exchange struct {
 	retry    retry
 	log      logged
 
+	parsed    bool // the head was read, or refused
 	expected  bool // the answer's end is known to the client
 	closing   bool // the client was told that the connection closes
 	unsettled bool // how the client goes on is not known, as an upgrade was refused
@@ -80,9 +81,8 @@ func (x *exchange) begin(a *app) {
 	x.seen = 0
 	x.retry.reset()
 	x.log = logged{}
-	x.expected, x.closing, x.unsettled = false, false, false
+	x.parsed, x.expected, x.closing, x.unsettled = false, false, false, false
 	x.out = x.out[:0]
-	x.up.r, x.up.w = 0, 0
 }
 
 // A buffer holds bytes that were read and not yet used: b[r:w].

@@ -48,7 +48,6 @@ func (c *conn) answerOwn(out []byte, status int, goOn bool) fate {
 	c.x.out = out
 	c.countOwn(status)
 	err := c.toClient(out)
-	c.finishLog()
 	switch {
 	case err != nil:
 		return sever

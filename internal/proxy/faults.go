@@ -7,8 +7,8 @@ import (
 	"gracevisor/internal/proxy/http1"
 )
 
-// faults keeps a broken app, or a client that plays with us, from filling the
-// log: a line a second for each app, and the number of those left out.
+// faults keeps a broken app from filling the log: a line a second, and the number
+// of those left out.
 type faults struct {
 	mu      sync.Mutex
 	next    int64 // monotime before which nothing is written
@@ -18,7 +18,7 @@ type faults struct {
 const faultPause = int64(1e9)
 
 // report logs a message that broke the protocol. It holds no byte of it.
-func (f *faults) report(log *slog.Logger, what, app string, e *http1.Error) {
+func (f *faults) report(log *slog.Logger, app string, e *http1.Error) {
 	f.mu.Lock()
 	now := monotime()
 	if now < f.next {
@@ -29,5 +29,5 @@ func (f *faults) report(log *slog.Logger, what, app string, e *http1.Error) {
 	skipped := f.skipped
 	f.next, f.skipped = now+faultPause, 0
 	f.mu.Unlock()
-	log.Warn(what, "app", app, "field", e.Field, "reason", e.Reason, "rule", e.Section, "status", e.Status, "skipped", skipped)
+	log.Warn("app broke HTTP", "app", app, "field", e.Field, "reason", e.Reason, "rule", e.Section, "skipped", skipped)
 }

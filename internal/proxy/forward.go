@@ -99,6 +99,8 @@ func (c *conn) attempt() outcome {
 		return c.refusedBy(err)
 	}
 	x.upstream = u
+	x.resp.Reset()
+	x.up.r, x.up.w = 0, 0
 	c.up.Store(u)
 	c.waiting.Store(x.began)
 	u.readBy.Store(c.sock.deadline(x.route.traffic.AnswerTimeout))
@@ -123,7 +125,7 @@ func (c *conn) connect() (*upstream, error) {
 		}
 	}
 	by := c.sock.deadline(x.route.traffic.ConnectTimeout)
-	return c.proxy.sweep.dial(in.family, in.addr, by, &c.gone, func(u *upstream) { c.up.Store(u) })
+	return c.proxy.sweep.dial(&in.address, by, &c.gone, func(u *upstream) { c.up.Store(u) })
 }
 
 func (c *conn) refusedBy(err error) outcome {
@@ -140,7 +142,7 @@ func (c *conn) send(u *upstream) (sent, n int, err error) {
 	if !x.upload.needed {
 		return u.exchange(x.out, x.up.free())
 	}
-	u.writeBy.Store(c.sock.deadline(x.route.traffic.BodyTimeout))
+	u.writeWithin(x.route.traffic.BodyTimeout)
 	if err = u.write(x.out); err != nil {
 		n, err = u.lastWords(x.up.free(), err)
 		return 1, n, err // it may have taken some

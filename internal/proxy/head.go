@@ -14,9 +14,10 @@ func (c *conn) readHead() fate {
 		n, err := x.req.Parse(x.in.unread(), x.route.request)
 		switch {
 		case err != nil:
-			return c.refuse(err)
+			return c.refuseHead(err)
 		case n > 0:
 			x.in.r += n
+			x.parsed = true
 			c.countHead(n)
 			return proceed
 		}
@@ -26,7 +27,7 @@ func (c *conn) readHead() fate {
 		}
 		// One byte more than the limit shows that it is broken.
 		if x.in.w == len(x.in.b) && !x.in.grow(x.route.request.MaxBytes+1) {
-			return c.fail(431)
+			return c.refuseHead(errHeadLong)
 		}
 		if f := c.readMore(); f != proceed {
 			return f
@@ -40,12 +41,29 @@ func (c *conn) readMore() fate {
 	n, err := c.client.read(x.in.free())
 	switch {
 	case errors.Is(err, errTimeout):
-		return c.fail(408)
+		return c.refuseHead(errHeadLate)
 	case err != nil || n == 0:
 		return sever
 	}
 	x.in.w += n
 	return proceed
+}
+
+var (
+	errHeadLong = &http1.Error{Status: 431, Reason: "header block over the limit"}
+	errHeadLate = &http1.Error{Status: 408, Reason: "header block not complete in time"}
+)
+
+// refuseHead answers a head that could not be read. Nothing that was found in it
+// is used.
+func (c *conn) refuseHead(err error) fate {
+	r := &c.x.req
+	r.Reset()
+	r.Method, r.Target, r.Host, r.Fields = nil, nil, nil, r.Fields[:0]
+	r.Minor, r.KeepAlive, r.Framing = 1, false, http1.NoBody
+	c.x.parsed = true
+	c.countHead(c.x.in.len())
+	return c.refuse(err)
 }
 
 // refuse answers a message that breaks the rules.
@@ -54,7 +72,6 @@ func (c *conn) refuse(err error) fate {
 	if !errors.As(err, &broken) {
 		return c.fail(400)
 	}
-	c.x.app.faults.report(c.proxy.log, "client broke HTTP", c.x.app.name, broken)
 	return c.fail(broken.Status)
 }
 

@@ -4,8 +4,6 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"golang.org/x/sys/unix"
-
 	"gracevisor/internal/wire"
 )
 
@@ -19,9 +17,7 @@ import (
 // memory model), so at least one of the two sees the other (Dekker).
 type instance struct {
 	id, app string
-	target  wire.Target
-	addr    unix.Sockaddr
-	family  int
+	address endpoint
 	pool    pool
 	drained func(id string)
 
@@ -34,10 +30,10 @@ type instance struct {
 }
 
 func newInstance(app string, w wire.Instance, hub *sweeper, drained func(string)) (*instance, error) {
-	in := &instance{id: w.ID, app: app, target: wire.Target{Network: w.Network, Address: w.Address}, drained: drained}
-	var err error
-	in.family, in.addr, err = sockaddr(in.target)
+	in := &instance{id: w.ID, app: app, drained: drained}
 	in.pool.hub = hub
+	var err error
+	in.address, err = readEndpoint(wire.Target{Network: w.Network, Address: w.Address})
 	return in, err
 }
 

@@ -5,8 +5,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"gracevisor/internal/wire"
 )
 
@@ -38,8 +36,7 @@ type probe struct {
 
 type probeTarget struct {
 	wire.Target
-	family int
-	addr   unix.Sockaddr
+	address endpoint
 }
 
 // Probe begins to check an instance, or replaces the probe that does. The probe
@@ -48,12 +45,12 @@ type probeTarget struct {
 func (p *Proxy) Probe(o wire.Probe) {
 	pr := &probe{proxy: p, order: o, quit: make(chan struct{}), began: time.Now()}
 	for _, t := range o.Targets {
-		family, addr, err := sockaddr(t)
+		address, err := readEndpoint(t)
 		if err != nil {
 			p.log.Error("cannot probe", "instance", o.Instance, "error", err)
 			continue
 		}
-		pr.targets = append(pr.targets, probeTarget{t, family, addr})
+		pr.targets = append(pr.targets, probeTarget{t, address})
 	}
 	if o.Path != "" {
 		pr.request = []byte("GET " + o.Path + " HTTP/1.1\r\nHost: " + o.Host +

@@ -68,6 +68,7 @@ type outward struct {
 	ready      func(uintptr) bool
 	pipe       *pipe
 	connecting bool
+	patience   time.Duration // see writeWithin
 	p          []byte
 	err        error
 }
@@ -178,6 +179,9 @@ func (s *sock) lastWords(q []byte, fault error) (int, error) {
 // wait performs an operation that may have to wait for the peer to speak.
 func (s *sock) wait(op operation) (int, error) {
 	s.in.op, s.in.n, s.in.err = op, 0, nil
+	if s.hub.closing.Load() {
+		return 0, errClosing
+	}
 	for {
 		err := s.raw.Read(s.in.ready)
 		if err == nil {
@@ -287,6 +291,9 @@ func (s *sock) write(p []byte) error {
 
 func (s *sock) waitWrite() error {
 	s.out.err = nil
+	if s.hub.closing.Load() {
+		return errClosing
+	}
 	for {
 		err := s.raw.Write(s.out.ready)
 		if err == nil {
@@ -308,8 +315,10 @@ func (s *sock) writable(uintptr) bool {
 		return connectedYet(s.fd, &s.out.err)
 	}
 	if s.out.pipe != nil {
+		held := s.out.pipe.held
 		over, err := s.out.pipe.drain(s.fd)
 		s.out.err = err
+		s.progress(held - s.out.pipe.held)
 		return over
 	}
 	for len(s.out.p) > 0 {
@@ -322,6 +331,21 @@ func (s *sock) writable(uintptr) bool {
 			return true
 		}
 		s.out.p = s.out.p[n:]
+		s.progress(n)
 	}
 	return true
+}
+
+// writeWithin bounds the time for which the writes that follow may make no
+// progress; 0 means no bound.
+func (s *sock) writeWithin(d time.Duration) {
+	s.out.patience = d
+	s.writeBy.Store(s.deadline(d))
+}
+
+// progress puts the deadline of writeWithin off, as n bytes were written.
+func (s *sock) progress(n int) {
+	if n > 0 && s.out.patience > 0 {
+		s.writeBy.Store(s.deadline(s.out.patience))
+	}
 }

@@ -21,7 +21,9 @@ type transfer struct {
 	patience time.Duration
 	// half, if set, becomes true when patience becomes tunnelHalfLife.
 	half *atomic.Bool
-	// moved is told of every bytes that have arrived.
+	// ended, if set, becomes true when all bytes were read.
+	ended *atomic.Bool
+	// moved is told of every bytes that were written.
 	moved func(n int)
 }
 
@@ -46,13 +48,14 @@ func (t *transfer) splice(src, dst *sock) (fromErr, toErr error) {
 		if err != nil || n == 0 {
 			return err, nil
 		}
-		dst.writeBy.Store(dst.deadline(t.bound()))
+		t.took(n)
+		dst.writeWithin(t.bound())
 		err = dst.spliceOut(p)
 		pipes.put(p)
 		if err != nil {
 			return nil, err
 		}
-		t.took(n)
+		t.moved(n)
 	}
 	return nil, nil
 }
@@ -71,11 +74,12 @@ func (t *transfer) copy() (fromErr, toErr error) {
 		if err != nil || n == 0 {
 			return err, nil
 		}
-		dst.writeBy.Store(dst.deadline(t.bound()))
+		t.took(n)
+		dst.writeWithin(t.bound())
 		if err := t.to.write(p[:n]); err != nil {
 			return nil, err
 		}
-		t.took(n)
+		t.moved(n)
 	}
 	return nil, nil
 }
@@ -88,11 +92,16 @@ func (t *transfer) bound() time.Duration {
 	return t.patience
 }
 
+// took counts bytes that were read. It tells of the end before the last of them
+// are written, as the receiver may act on them sooner than we come to it.
 func (t *transfer) took(n int) {
-	if t.left > 0 {
-		t.left -= int64(n)
+	if t.left < 0 {
+		return
 	}
-	t.moved(n)
+	t.left -= int64(n)
+	if t.left == 0 && t.ended != nil {
+		t.ended.Store(true)
+	}
 }
 
 // copySize is that of the buffers of a transfer.

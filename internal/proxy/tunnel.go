@@ -32,7 +32,6 @@ func (c *conn) tunnel() fate {
 		c.join(u, x.app)
 	}
 	c.discard()
-	c.finishLog()
 	return finish
 }
 
@@ -61,7 +60,7 @@ func (c *conn) join(u *upstream, a *app) {
 		moved: func(n int) { count.bytesOut.Add(uint64(n)) }}
 	for _, s := range [...]*sock{&c.sock, &u.sock} {
 		s.readBy.Store(0)
-		s.writeBy.Store(0)
+		s.writeWithin(0)
 		s.readCancel, s.writeCancel = &t.cut, &t.cut
 	}
 	done := make(chan struct{})

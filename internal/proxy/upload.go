@@ -82,6 +82,14 @@ func (u *upload) send() {
 var errToApp = errors.New("send body to app")
 
 func (c *conn) sendBody(u *upload) error {
+	if c.x.req.ExpectContinue {
+		// The client waits for the app's word as long as it likes, and
+		// sends the body then, or without.
+		c.sock.readBy.Store(0)
+		if err := c.sock.await(); err != nil {
+			return err
+		}
+	}
 	if c.x.req.Framing == http1.Length {
 		return c.sendLength(u)
 	}
@@ -89,13 +97,12 @@ func (c *conn) sendBody(u *upload) error {
 }
 
 func (c *conn) sendLength(u *upload) error {
-	t := transfer{from: c.client, to: u.to, left: u.left, patience: c.x.route.traffic.BodyTimeout}
+	t := transfer{from: c.client, to: u.to, left: u.left, ended: &u.read, patience: c.x.route.traffic.BodyTimeout}
 	t.moved = func(n int) {
 		c.x.log.in += int64(n)
 		c.progress()
 	}
 	fromErr, toErr := t.run()
-	u.read.Store(t.left == 0)
 	switch {
 	case toErr != nil:
 		return errToApp
@@ -134,7 +141,7 @@ func (c *conn) sendChunks(u *upload) error {
 		}
 		u.read.Store(done)
 		c.progress()
-		u.to.writeBy.Store(c.sock.deadline(patience))
+		u.to.writeWithin(patience)
 		if err := u.to.write(p); err != nil {
 			return errToApp
 		}

@@ -2,6 +2,7 @@ package supervisor
 
 import (
 	"os"
+	"slices"
 	"time"
 
 	"gracevisor/internal/config"
@@ -188,7 +189,7 @@ func (s *Supervisor) forgetIfRemoved(a *app) {
 // checkDraining bounds the number of old instances that drain: beyond
 // max_draining the oldest is stopped.
 func (s *Supervisor) checkDraining(a *app) {
-	draining := a.inState(lifecycle.Draining)
+	draining := slices.DeleteFunc(a.inState(lifecycle.Draining), (*instance).inReserve)
 	for extra := len(draining) - max(a.plan.MaxDraining, 1); extra > 0; extra-- {
 		oldest := draining[0]
 		draining = draining[1:]

@@ -2,6 +2,8 @@ package supervisor
 
 import (
 	"context"
+	"errors"
+	"os"
 	"syscall"
 	"time"
 
@@ -23,8 +25,14 @@ func (s *Supervisor) step(i *instance, event lifecycle.Event) {
 	i.enter(transition.Next)
 	s.log.Debug("instance stepped", "app", i.app.name, "instance", i.number,
 		"event", event.String(), "from", from.String(), "state", i.state.String())
+	replaced := i.replaced
 	for _, effect := range transition.Effects {
 		effects[effect](s, i)
+	}
+	if from == lifecycle.Switching {
+		for _, old := range replaced {
+			s.release(old)
+		}
 	}
 }
 
@@ -62,20 +70,15 @@ func init() {
 	}
 }
 
-// publishSoon makes the next table show the instance's state, and notes which
-// table that is.
+// publishSoon makes the next table show the instance's state. That of a switch
+// is noted: it has to be acknowledged.
 func (s *Supervisor) publishSoon(i *instance) {
 	s.stale = true
-	if i.unrouted == nil {
-		i.revision = s.revision + 1
+	if i.state != lifecycle.Switching {
+		return
 	}
-	switch i.state {
-	case lifecycle.Silent:
-		i.unrouted = make(map[uint64]bool)
-	case lifecycle.Serving, lifecycle.Sick:
-		i.unrouted = nil
-	}
-	if i.state == lifecycle.Switching && i.attempt != nil {
+	i.revision = s.revision + 1
+	if i.attempt != nil {
 		s.releaseSlot(i.attempt)
 		i.attempt.step("instance %d is ready at %s; switching", i.number, i.target.Address)
 	}
@@ -87,6 +90,7 @@ func (s *Supervisor) retireOld(i *instance) {
 	for _, old := range i.app.instances {
 		if old != i && (old.state.Routed() || old.state == lifecycle.Silent) {
 			i.replaced = append(i.replaced, old)
+			old.successor = i
 			s.step(old, lifecycle.Retire)
 		}
 	}
@@ -186,9 +190,25 @@ func (s *Supervisor) lastLines(i *instance) []string {
 func (s *Supervisor) beginDrain(i *instance) {
 	i.busy = make(map[uint64]bool)
 	for generation, w := range s.workers {
-		if w.serves() && !i.unrouted[generation] {
+		if w.serves() && !i.idle[generation] {
 			i.busy[generation] = true
 		}
+	}
+	s.release(i)
+}
+
+// inReserve reports whether an instance that drains is to come back if the new
+// one ends before every worker uses it. It is not stopped as long as that may
+// be: some worker may still send requests to it.
+func (i *instance) inReserve() bool {
+	return i.successor != nil && i.successor.state == lifecycle.Switching
+}
+
+// release begins to count what bounds the draining of an instance, unless it is
+// in reserve; it comes here again when it is not.
+func (s *Supervisor) release(i *instance) {
+	if i.state != lifecycle.Draining || i.inReserve() {
+		return
 	}
 	s.setClock(i, i.plan.DrainTimeout, lifecycle.DrainTimedOut)
 	s.soon(func() {
@@ -200,7 +220,7 @@ func (s *Supervisor) beginDrain(i *instance) {
 // checkDrained ends the draining of an instance on which no worker has a
 // request in flight any more.
 func (s *Supervisor) checkDrained(i *instance) {
-	if i.state == lifecycle.Draining && len(i.busy) == 0 {
+	if i.state == lifecycle.Draining && len(i.busy) == 0 && !i.inReserve() {
 		s.step(i, lifecycle.Drained)
 	}
 }
@@ -213,7 +233,7 @@ func (s *Supervisor) sendStop(i *instance) {
 	}
 	sig := syscall.Signal(i.plan.StopSignal)
 	s.log.Info("stopping instance", "app", i.app.name, "instance", i.number, "pid", i.pid, "signal", sig.String())
-	if err := i.process.Signal(sig); err != nil {
+	if err := i.process.Signal(sig); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		s.log.Warn("cannot send stop signal", "app", i.app.name, "instance", i.number, "pid", i.pid, "error", err)
 	}
 }
@@ -225,7 +245,7 @@ func (s *Supervisor) kill(i *instance) {
 	if i.process == nil {
 		return
 	}
-	if err := i.process.Kill(); err != nil {
+	if err := i.process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		s.log.Warn("cannot kill instance", "app", i.app.name, "instance", i.number, "pid", i.pid, "error", err)
 	}
 }

@@ -46,14 +46,17 @@ type instance struct {
 	// replaced are those that went to drain for this one; until the switch
 	// is complete they can come back.
 	replaced []*instance
-	// revision is that of the table which made it switch, or retire.
+	// successor is the one that it went to drain for.
+	successor *instance
+	// revision is that of the table which makes it switch.
 	revision uint64
-	// busy are the worker generations that may have requests on it.
+	// routed is the newest published table that sends requests to it.
+	routed uint64
+	// idle are the worker generations that have told since that they have no
+	// request on it. They tell it once: not again when it drains later.
+	idle map[uint64]bool
+	// busy are those that may have requests on it while it drains.
 	busy map[uint64]bool
-	// unrouted is set while it is silent, and when it drains after that: the
-	// generations that have told meanwhile that they have no request on it.
-	// They do not tell it again.
-	unrouted map[uint64]bool
 
 	// err is the last thing that went wrong with it.
 	err string
@@ -85,7 +88,7 @@ func (s *Supervisor) newInstance(t *attempt) (*instance, error) {
 	i := &instance{
 		app: a, plan: t.plan, number: a.lastNumber, state: lifecycle.Starting,
 		began: time.Now(), since: time.Now(), reason: t.reason, attempt: t,
-		output: output, port: port,
+		output: output, port: port, idle: make(map[uint64]bool),
 	}
 	a.instances = append(a.instances, i)
 	return i, nil
@@ -120,8 +123,9 @@ func (s *Supervisor) launch(i *instance) {
 		started := instanceStarted{instance: i}
 		path := ""
 		if i.plan.UsesSocket() {
-			if started.socket, started.err = s.system.MakeSocketDir(i.id(), i.plan.User); started.err == nil {
-				path = started.socket.Path()
+			var dir SocketDir
+			if dir, started.err = s.system.MakeSocketDir(i.id(), i.plan.User); started.err == nil {
+				started.socket, path = dir, dir.Path()
 			}
 		}
 		if started.err == nil {

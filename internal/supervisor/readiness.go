@@ -82,7 +82,7 @@ func (i *instance) probe() *wire.Probe {
 // endProbe ends the probe of an instance.
 func (s *Supervisor) endProbe(i *instance) {
 	for _, w := range s.workers {
-		if w.serves() {
+		if w.ready && !w.gone {
 			w.outbox.Post(&wire.Unprobe{Instance: i.id()})
 		}
 	}

@@ -152,12 +152,10 @@ func (s *Supervisor) newestWorker() *worker {
 // drainedBy notes that a worker has no request on an instance any more.
 func (s *Supervisor) drainedBy(w *worker, m *wire.Drained) {
 	i := s.instanceByID(m.Instance)
-	if i == nil || m.Revision < i.revision {
+	if i == nil || m.Revision <= i.routed {
 		return // from before it came back from an earlier draining
 	}
-	if i.state == lifecycle.Silent {
-		i.unrouted[w.generation] = true
-	}
+	i.idle[w.generation] = true
 	delete(i.busy, w.generation)
 	s.checkDrained(i)
 }
@@ -227,6 +225,7 @@ func (s *Supervisor) workerGone(w *worker) {
 	for _, a := range s.apps {
 		for _, i := range a.instances {
 			delete(i.busy, w.generation)
+			delete(i.idle, w.generation)
 			if i.state == lifecycle.Draining {
 				s.soon(func() { s.checkDrained(i) })
 			}

@@ -45,10 +45,10 @@ func Main() error {
 
 // worker serves what the supervisor orders.
 type worker struct {
-	log    *slog.Logger
-	conn   *wire.Conn
-	outbox *wire.Outbox
-	proxy  *proxy.Proxy
+	log      *slog.Logger
+	conn     *wire.Conn
+	outbox   *wire.Outbox
+	proxy    *proxy.Proxy
 	reported []*wire.Counters
 
 	mu sync.Mutex

@@ -60,27 +60,26 @@ type options struct {
 
 // read adds one Connection field. An element that is no token names nothing.
 //
-// Names that this package knows do not go into the set: whether they are
-// passed on is a matter of their kind alone. Host and Content-Length are for
+// Where the treatment of a field does not depend on being named, its name does
+// not go into the set. Host and Content-Length are for
 // every recipient, and a sender must not name them; as a recipient that obeys
 // would send on a message of another meaning, it is refused.
 func (o *options) read(value []byte, named *nameSet) *Error {
 	for element := range elements(value) {
-		switch kindOf(element) {
-		case KindKeepAlive:
+		switch kind := kindOf(element); {
+		case len(element) == 0:
+		case kind == KindKeepAlive:
 			o.keepAlive = true
-		case KindTE:
+		case kind == KindTE:
 			o.te = true
-		case KindUpgrade:
+		case kind == KindUpgrade:
 			o.upgrade = true
-		case KindHost, KindContentLength:
+		case kind == KindHost || kind == KindContentLength:
 			return errNamed
-		case KindOther, KindServer, KindAccept, KindUserAgent, KindReferer, KindIdempotencyKey:
-			if equalFold(element, "close") {
-				o.close = true
-			} else if len(element) > 0 {
-				named.add(element)
-			}
+		case equalFold(element, "close"):
+			o.close = true
+		case treatments[kind] == unlessNamed:
+			named.add(element)
 		}
 	}
 	return nil

@@ -74,6 +74,16 @@ func TestResponseConnection(t *testing.T) {
 	})
 }
 
+func TestResponseNamed(t *testing.T) {
+	var r Response
+	if _, err := r.Parse([]byte(ok("Connection: X-Sum, close")), Limits{}, false); err != nil {
+		t.Fatal(err)
+	}
+	if !r.Named([]byte("x-sum")) || r.Named([]byte("close")) || r.Named([]byte("x")) {
+		t.Error("want x-sum named, and neither close nor x")
+	}
+}
+
 // TestNamedManyTimes names so many fields that most are not in the set.
 func TestNamedManyTimes(t *testing.T) {
 	var fields []string

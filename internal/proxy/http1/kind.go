@@ -85,6 +85,13 @@ func kindByLength(name []byte) Kind {
 			return match(name, "trailer", KindTrailer)
 		}
 		return match(name, "upgrade", KindUpgrade)
+	}
+	return kindOfLong(name)
+}
+
+// kindOfLong is kindByLength for names of more than 7 bytes.
+func kindOfLong(name []byte) Kind {
+	switch len(name) {
 	case 9:
 		return match(name, "forwarded", KindForwarded)
 	case 10:
@@ -95,13 +102,6 @@ func kindByLength(name []byte) Kind {
 			return match(name, "keep-alive", KindKeepAlive)
 		}
 		return match(name, "user-agent", KindUserAgent)
-	}
-	return kindOfLong(name)
-}
-
-// kindOfLong is kindByLength for names of more than 10 bytes.
-func kindOfLong(name []byte) Kind {
-	switch len(name) {
 	case 12:
 		if fold[name[0]] == 'x' {
 			return match(name, "x-request-id", KindXRequestID)

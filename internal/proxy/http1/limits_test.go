@@ -138,9 +138,12 @@ func TestReuse(t *testing.T) {
 	var r, fresh Request
 	buf := make([]byte, 1024)
 	for _, head := range []string{get(), "GET / HTTP/1.0\r\nX: y\r\n\r\n"} {
-		for _, before := range []string{full, get("Bad"), "GET / HTTP/9.9\r\n", full[:len(full)/2] + "\x00\r\n"} {
-			_, _ = r.Parse(buf[:copy(buf, before)], Limits{})
-			n, err := r.Parse(buf[:copy(buf, head)], Limits{})
+		for _, before := range []string{full, get("Bad"), get("Content-Length: 5", "Content-Length: 5"), "GET / HTTP/9.9\r\n", full[:len(full)/2] + "\x00\r\n"} {
+			n, err := r.Parse(buf[:copy(buf, before)], Limits{})
+			if err != nil && (n != 0 || r.KeepAlive || r.Framing != NoBody || r.Length != 0) {
+				t.Errorf("%q: got %d and %s", before, n, describeRequest(&r))
+			}
+			n, err = r.Parse(buf[:copy(buf, head)], Limits{})
 			if n != len(head) || err != nil {
 				t.Fatalf("after %q: got %d, %v", before, n, err)
 			}

@@ -36,8 +36,8 @@ const (
 
 // A Request is the head of a request. Its slices alias the buffer given to
 // Parse and are valid as long as that is. The zero value is ready to use, and
-// one Request parses any number of messages in turn without allocating. What
-// its fields hold is meant for use only after Parse has returned n > 0.
+// one Request parses any number of messages in turn without allocating. It is
+// complete when Parse has returned n > 0, and not before.
 type Request struct {
 	Method, Target []byte
 	// Minor is the x of HTTP/1.x, 0 or 1: an x over 1 counts as 1 (RFC 9110
@@ -49,7 +49,8 @@ type Request struct {
 	Host []byte
 	// Path is the part of Target to be sent on: in origin-form, or "*" (RFC
 	// 9112 §3.2). Its bytes are as they came. For CONNECT it is the whole
-	// Target.
+	// Target. Where an absolute form lacks its first "/", Path is in memory
+	// of the Request.
 	Path   []byte
 	Fields []Field
 

@@ -20,16 +20,16 @@ func (r *Response) Parse(buf []byte, lim Limits, head bool) (n int, err error) {
 	return n, nil
 }
 
-// Reset forgets a head of which Parse has seen only a part.
+// Reset makes r an answer of which nothing has come. Parse goes on with no head
+// that came before it.
 func (r *Response) Reset() {
-	r.at = progress{}
+	*r = Response{Fields: r.Fields[:0], KeepAliveTimeout: -1}
 }
 
 func (r *Response) parse(buf []byte, lim *Limits, head bool) (int, *Error) {
 	buf, full := lim.window(buf)
 	if !r.at.resumes(buf) {
-		r.at = progress{}
-		r.Fields = r.Fields[:0]
+		r.Reset()
 	}
 	if !r.at.started {
 		if err := r.startLine(buf); err != nil {
@@ -110,8 +110,6 @@ func (r *Response) statusLine(line []byte) *Error {
 func (r *Response) readFields(head bool) *Error {
 	var b body
 	var o options
-	r.named.n, r.named.full = 0, false
-	r.Upgrade, r.KeepAliveTimeout = nil, -1
 	for i := range r.Fields {
 		f := &r.Fields[i]
 		var err *Error

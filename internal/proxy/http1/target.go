@@ -5,7 +5,6 @@ import "bytes"
 // readTarget finds the form of the target (RFC 9112 §3.2) and sets Path, and
 // Host if the target names it.
 func (r *Request) readTarget() *Error {
-	r.Host = nil
 	if string(r.Method) == "CONNECT" {
 		return r.authorityForm()
 	}

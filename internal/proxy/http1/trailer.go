@@ -2,6 +2,8 @@ package http1
 
 import "bytes"
 
+const keepTrailerBytes = 4 << 10
+
 // trailers reads the trailer section of a chunked body (RFC 9112 §7.1.2) into
 // memory of its own: the section is rare, and short, and its beginning may
 // have left the caller's buffer when its end comes.
@@ -13,7 +15,12 @@ type trailers struct {
 	fields              []Field
 }
 
+// reset makes t ready for another section. Memory that one long section took is
+// not kept for the many that have none.
 func (t *trailers) reset(lim Limits) {
+	if cap(t.text) > keepTrailerBytes {
+		t.text, t.fields = nil, nil
+	}
 	t.maxBytes, t.maxFields = lim.MaxBytes, lim.MaxFields
 	t.text, t.line, t.count, t.fields = t.text[:0], 0, 0, t.fields[:0]
 }
