@@ -10,64 +10,65 @@ import (
 	"testing"
 )
 
-// TestMalformedRequests has each rule's breach; the nearest good ones are in
+func get(path string) string { return "GET " + path + " HTTP/1.1\nHost: x\n\n" }
+
+// malformed has each rule's breach; the nearest good ones are in
 // TestGoodRequests.
+var malformed = []struct {
+	raw    string
+	status int
+	says   string
+}{
+	{get("/v2/status"), 404, "no such path"},
+	{get("/v1/status/"), 404, "no such path"},
+	{get("//v1/status"), 404, "no such path"},
+	{get("/v1/../v1/status"), 404, "no such path"},
+	{get("/v1/apps//output"), 404, "no such path"},
+	{get("/v1/apps/a/b/output"), 404, "no such path"},
+	{get("/v1/apps/a%2Fb/output"), 404, "no such path"},
+	{get("/v1/apps/output"), 404, "no such path"},
+	{get("/v1/operations"), 405, "but POST"},
+	{"POST /v1/status HTTP/1.1\nHost: x\nContent-Length: 0\n\n", 405, "but GET"},
+	{"HEAD /v1/status HTTP/1.1\nHost: x\nConnection: close\n\n", 405, ""},
+	{"GET /v1/status HTTP/1.1\nHost: x\nContent-Length: 2\n\n{}", 400, "no body"},
+	{"GET /v1/status HTTP/1.1\nHost: x\nTransfer-Encoding: chunked\n\n0\n\n", 400, "no body"},
+	{get("/v1/status?apps=a"), 400, `unknown parameter "apps"`},
+	{get("/v1/status?app=%zz"), 400, "cannot be read"},
+	{get("/v1/version?x"), 400, "unknown parameter"},
+	{get("/v1/sockets?x"), 400, "unknown parameter"},
+	{get("/?x"), 400, "unknown parameter"},
+	{get("/v1/apps/a/output?lines=3"), 400, "unknown parameter"},
+	{get("/v1/apps/a/output?n="), 400, "n is to be"},
+	{get("/v1/apps/a/output?n=-1"), 400, "n is to be"},
+	{get("/v1/apps/a/output?n=10001"), 400, "n is to be"},
+	{get("/v1/apps/a/output?follow=perhaps"), 400, "follow is to be"},
+	{strings.Replace(post(`{}`), "application/json", "text/plain", 1), 415, "application/json"},
+	{strings.Replace(post(`{}`), "application/json", "application/x-www-form-urlencoded", 1), 415, "application/json"},
+	{strings.Replace(post(`{}`), "Content-Type: application/json\n", "", 1), 415, "application/json"},
+	{post(``), 400, "no such request"},
+	{post(`null`), 400, "unknown verb"},
+	{post(`[]`), 400, "no such request"},
+	{post(`{"verb":`), 400, "no such request"},
+	{post(`{"verb":"update"} {}`), 400, "more than one"},
+	{post(`{"verb":"update"} x`), 400, "more than one"},
+	{post(`{"verb":"update","force":true}`), 400, `unknown field "force"`},
+	{post(`{"verb":"update","Caller":"root"}`), 400, `unknown field "Caller"`},
+	{post(`{"verb":"update","apps":"a"}`), 400, "apps"},
+	{post(`{"verb":"destroy"}`), 400, `unknown verb "destroy"`},
+	{post(`{"verb":"update","apps":["a"]}`), 400, "takes no apps"},
+	{post(`{"verb":"reexec","apps":["a"]}`), 400, "takes no apps"},
+	{post(`{"verb":"restart"}`), 400, "needs an app"},
+	{post(`{"verb":"start","apps":[]}`), 400, "needs an app"},
+	{post(`{"verb":"stop","apps":["a",""]}`), 400, "is empty"},
+	{post(`{"verb":"stop","apps":["a"],"signal":9}`), 400, "takes no signal"},
+	{post(`{"verb":"kill","apps":["a"],"signal":65}`), 400, "is no signal"},
+	{post(`{"verb":"kill","apps":["a"],"signal":-1}`), 400, "is no signal"},
+	{post(`{"verb":"stop","apps":["a"],"drained":true}`), 400, "draining"},
+}
+
 func TestMalformedRequests(t *testing.T) {
 	d := openDoors(t, &fakeOps{})
-	type breach struct {
-		raw    string
-		status int
-		says   string
-	}
-	get := func(path string) string { return "GET " + path + " HTTP/1.1\nHost: x\n\n" }
-	cases := []breach{
-		{get("/v2/status"), 404, "no such path"},
-		{get("/v1/status/"), 404, "no such path"},
-		{get("//v1/status"), 404, "no such path"},
-		{get("/v1/../v1/status"), 404, "no such path"},
-		{get("/v1/apps//output"), 404, "no such path"},
-		{get("/v1/apps/a/b/output"), 404, "no such path"},
-		{get("/v1/apps/a%2Fb/output"), 404, "no such path"},
-		{get("/v1/apps/output"), 404, "no such path"},
-		{get("/v1/operations"), 405, "but POST"},
-		{"POST /v1/status HTTP/1.1\nHost: x\nContent-Length: 0\n\n", 405, "but GET"},
-		{"HEAD /v1/status HTTP/1.1\nHost: x\nConnection: close\n\n", 405, ""},
-		{"GET /v1/status HTTP/1.1\nHost: x\nContent-Length: 2\n\n{}", 400, "no body"},
-		{"GET /v1/status HTTP/1.1\nHost: x\nTransfer-Encoding: chunked\n\n0\n\n", 400, "no body"},
-		{get("/v1/status?apps=a"), 400, `unknown parameter "apps"`},
-		{get("/v1/status?app=%zz"), 400, "cannot be read"},
-		{get("/v1/version?x"), 400, "unknown parameter"},
-		{get("/v1/sockets?x"), 400, "unknown parameter"},
-		{get("/?x"), 400, "unknown parameter"},
-		{get("/v1/apps/a/output?lines=3"), 400, "unknown parameter"},
-		{get("/v1/apps/a/output?n="), 400, "n is to be"},
-		{get("/v1/apps/a/output?n=-1"), 400, "n is to be"},
-		{get("/v1/apps/a/output?n=10001"), 400, "n is to be"},
-		{get("/v1/apps/a/output?follow=perhaps"), 400, "follow is to be"},
-		{strings.Replace(post(`{}`), "application/json", "text/plain", 1), 415, "application/json"},
-		{strings.Replace(post(`{}`), "application/json", "application/x-www-form-urlencoded", 1), 415, "application/json"},
-		{strings.Replace(post(`{}`), "Content-Type: application/json\n", "", 1), 415, "application/json"},
-		{post(``), 400, "no such request"},
-		{post(`null`), 400, "unknown verb"},
-		{post(`[]`), 400, "no such request"},
-		{post(`{"verb":`), 400, "no such request"},
-		{post(`{"verb":"update"} {}`), 400, "more than one"},
-		{post(`{"verb":"update"} x`), 400, "more than one"},
-		{post(`{"verb":"update","force":true}`), 400, `unknown field "force"`},
-		{post(`{"verb":"update","Caller":"root"}`), 400, `unknown field "Caller"`},
-		{post(`{"verb":"update","apps":"a"}`), 400, "apps"},
-		{post(`{"verb":"destroy"}`), 400, `unknown verb "destroy"`},
-		{post(`{"verb":"update","apps":["a"]}`), 400, "takes no apps"},
-		{post(`{"verb":"reexec","apps":["a"]}`), 400, "takes no apps"},
-		{post(`{"verb":"restart"}`), 400, "needs an app"},
-		{post(`{"verb":"start","apps":[]}`), 400, "needs an app"},
-		{post(`{"verb":"stop","apps":["a",""]}`), 400, "is empty"},
-		{post(`{"verb":"stop","apps":["a"],"signal":9}`), 400, "takes no signal"},
-		{post(`{"verb":"kill","apps":["a"],"signal":65}`), 400, "is no signal"},
-		{post(`{"verb":"kill","apps":["a"],"signal":-1}`), 400, "is no signal"},
-		{post(`{"verb":"stop","apps":["a"],"drained":true}`), 400, "draining"},
-	}
-	for _, c := range cases {
+	for _, c := range malformed {
 		resp, body := d.ask(t, "unix", c.raw)
 		if resp.StatusCode != c.status {
 			t.Errorf("%q: %s %s, want %d", c.raw, resp.Status, body, c.status)
@@ -113,56 +114,59 @@ func TestGoodRequests(t *testing.T) {
 	}
 }
 
+const bearer = "Authorization: Bearer TOKEN"
+
+// admissions are requests at the TCP door; PORT stands for the door's.
+var admissions = []struct {
+	name, host, header string
+	status             int
+}{
+	{"address", "HOST", bearer, 200},
+	{"lower case scheme", "HOST", "Authorization: bearer TOKEN", 200},
+	{"basic", "HOST", "Authorization: Basic " + basic("any", testToken), 200},
+	{"basic without name", "HOST", "Authorization: Basic " + basic("", testToken), 200},
+	{"localhost", "localhost:PORT", bearer, 200},
+	{"other loopback address", "127.0.0.2:PORT", bearer, 200},
+	{"loopback 6", "[::1]:PORT", bearer, 200},
+	{"configured", "control.test:PORT", bearer, 200},
+	{"configured, spelled otherwise", "Control.Test.:PORT", bearer, 200},
+
+	{"no token", "HOST", "X: y", 401},
+	{"empty token", "HOST", "Authorization: Bearer ", 401},
+	{"wrong token", "HOST", "Authorization: Bearer TOKENX", 401},
+	{"short token", "HOST", "Authorization: Bearer ABC", 401},
+	{"other scheme", "HOST", "Authorization: Digest TOKEN", 401},
+	{"token as name", "HOST", "Authorization: Basic " + basic(testToken, ""), 401},
+	{"token in query", "HOST", "X: y", 401},
+
+	{"foreign host", "evil.example:PORT", bearer, 403},
+	{"foreign address", "192.0.2.1:PORT", bearer, 403},
+	{"no port", "127.0.0.1", bearer, 403},
+	{"other port", "127.0.0.1:1", bearer, 403},
+	{"name with ours in front", "localhost.evil.example:PORT", bearer, 403},
+	{"nonsense", "[::1:PORT", bearer, 403},
+
+	{"same origin", "HOST", bearer + "\nOrigin: http://HOST", 200},
+	{"fetch by our page", "HOST", bearer + "\nSec-Fetch-Site: same-origin", 200},
+	{"typed by the user", "HOST", bearer + "\nSec-Fetch-Site: none", 200},
+	{"cross origin", "HOST", bearer + "\nOrigin: http://evil.example", 403},
+	{"other port's origin", "HOST", bearer + "\nOrigin: http://127.0.0.1:8080", 403},
+	{"other scheme's origin", "HOST", bearer + "\nOrigin: https://HOST", 403},
+	{"null origin", "HOST", bearer + "\nOrigin: null", 403},
+	{"two origins", "HOST", bearer + "\nOrigin: http://HOST\nOrigin: http://evil.example", 403},
+	{"cross site", "HOST", bearer + "\nSec-Fetch-Site: cross-site", 403},
+	{"same site", "HOST", bearer + "\nSec-Fetch-Site: same-site", 403},
+}
+
 func TestTCPDoorLetsInByTokenAndHost(t *testing.T) {
 	d := openDoors(t, &fakeOps{})
-	port := fmt.Sprint(d.port)
-	bearer := "Authorization: Bearer TOKEN"
-	for _, c := range []struct {
-		name, host, header string
-		status             int
-	}{
-		{"address", "HOST", bearer, 200},
-		{"lower case scheme", "HOST", "Authorization: bearer TOKEN", 200},
-		{"basic", "HOST", "Authorization: Basic " + basic("any", testToken), 200},
-		{"basic without name", "HOST", "Authorization: Basic " + basic("", testToken), 200},
-		{"localhost", "localhost:" + port, bearer, 200},
-		{"other loopback address", "127.0.0.2:" + port, bearer, 200},
-		{"loopback 6", "[::1]:" + port, bearer, 200},
-		{"configured", "control.test:" + port, bearer, 200},
-		{"configured, spelled otherwise", "Control.Test.:" + port, bearer, 200},
-
-		{"no token", "HOST", "X: y", 401},
-		{"empty token", "HOST", "Authorization: Bearer ", 401},
-		{"wrong token", "HOST", "Authorization: Bearer TOKENX", 401},
-		{"short token", "HOST", "Authorization: Bearer ABC", 401},
-		{"other scheme", "HOST", "Authorization: Digest TOKEN", 401},
-		{"token as name", "HOST", "Authorization: Basic " + basic(testToken, ""), 401},
-		{"token in query", "HOST", "X: y", 401},
-
-		{"foreign host", "evil.example:" + port, bearer, 403},
-		{"foreign address", "192.0.2.1:" + port, bearer, 403},
-		{"no port", "127.0.0.1", bearer, 403},
-		{"other port", "127.0.0.1:1", bearer, 403},
-		{"name with ours in front", "localhost.evil.example:" + port, bearer, 403},
-		{"nonsense", "[::1:" + port, bearer, 403},
-
-		{"same origin", "HOST", bearer + "\nOrigin: http://HOST", 200},
-		{"fetch by our page", "HOST", bearer + "\nSec-Fetch-Site: same-origin", 200},
-		{"typed by the user", "HOST", bearer + "\nSec-Fetch-Site: none", 200},
-		{"cross origin", "HOST", bearer + "\nOrigin: http://evil.example", 403},
-		{"other port's origin", "HOST", bearer + "\nOrigin: http://127.0.0.1:8080", 403},
-		{"other scheme's origin", "HOST", bearer + "\nOrigin: https://HOST", 403},
-		{"null origin", "HOST", bearer + "\nOrigin: null", 403},
-		{"two origins", "HOST", bearer + "\nOrigin: http://HOST\nOrigin: http://evil.example", 403},
-		{"cross site", "HOST", bearer + "\nSec-Fetch-Site: cross-site", 403},
-		{"same site", "HOST", bearer + "\nSec-Fetch-Site: same-site", 403},
-	} {
+	for _, c := range admissions {
 		t.Run(c.name, func(t *testing.T) {
 			path := "/v1/version"
 			if c.name == "token in query" {
 				path += "?token=TOKEN"
 			}
-			resp, body := d.ask(t, "tcp", "GET "+path+" HTTP/1.1\nHost: "+c.host+"\n"+c.header+"\nConnection: close\n\n")
+			resp, body := d.ask(t, "tcp", "GET "+path+" HTTP/1.1\nHost: "+strings.ReplaceAll(c.host, "PORT", fmt.Sprint(d.port))+"\n"+c.header+"\nConnection: close\n\n")
 			if resp.StatusCode != c.status {
 				t.Fatalf("%s %s, want %d", resp.Status, body, c.status)
 			}

@@ -46,55 +46,61 @@ func TestTokensDiffer(t *testing.T) {
 	}
 }
 
-func TestTokenThatCannotBeReliedOnIsReplaced(t *testing.T) {
-	old := strings.Repeat("old", 10)
-	write := func(text string, mode os.FileMode) func(*testing.T, string) {
-		return func(t *testing.T, path string) {
-			if err := errors.Join(os.WriteFile(path, []byte(text), 0o600), os.Chmod(path, mode)); err != nil {
-				t.Fatal(err)
-			}
+var oldToken = strings.Repeat("old", 10)
+
+// layToken makes a function that lays a token at a path.
+func layToken(text string, mode os.FileMode) func(*testing.T, string) {
+	return func(t *testing.T, path string) {
+		if err := errors.Join(os.WriteFile(path, []byte(text), 0o600), os.Chmod(path, mode)); err != nil {
+			t.Fatal(err)
 		}
 	}
-	for name, lay := range map[string]func(*testing.T, string){
-		"world readable":   write(old, 0o644),
-		"group writable":   write(old, 0o660),
-		"executable":       write(old, 0o740),
-		"empty":            write("", 0o600),
-		"short":            write("old", 0o600),
-		"long":             write(strings.Repeat("old", 100), 0o600),
-		"huge":             write(strings.Repeat("old", 1<<20), 0o600),
-		"of several lines": write(old+"\n"+old, 0o600),
-		"symbolic link": func(t *testing.T, path string) {
-			target := filepath.Join(t.TempDir(), "other")
-			write(old, 0o600)(t, target)
-			if err := os.Symlink(target, path); err != nil {
-				t.Fatal(err)
-			}
-		},
-		"pipe": func(t *testing.T, path string) {
-			if err := syscall.Mkfifo(path, 0o600); err != nil {
-				t.Fatal(err)
-			}
-		},
-		"another user's": func(t *testing.T, path string) {
-			if os.Geteuid() != 0 {
-				t.Skip("needs root, to give a file away")
-			}
-			write(old, 0o600)(t, path)
-			if err := os.Chown(path, nobody, nobody); err != nil {
-				t.Fatal(err)
-			}
-		},
-		"another group's": func(t *testing.T, path string) {
-			if os.Geteuid() != 0 {
-				t.Skip("needs root, to give a file away")
-			}
-			write(old, 0o640)(t, path)
-			if err := os.Chown(path, -1, nobody); err != nil {
-				t.Fatal(err)
-			}
-		},
-	} {
+}
+
+// unreliable are ways in which a token may be found that is not to be used.
+var unreliable = map[string]func(*testing.T, string){
+	"world readable":   layToken(oldToken, 0o644),
+	"group writable":   layToken(oldToken, 0o660),
+	"executable":       layToken(oldToken, 0o740),
+	"empty":            layToken("", 0o600),
+	"short":            layToken("old", 0o600),
+	"long":             layToken(strings.Repeat("old", 100), 0o600),
+	"huge":             layToken(strings.Repeat("old", 1<<20), 0o600),
+	"of several lines": layToken(oldToken+"\n"+oldToken, 0o600),
+	"symbolic link": func(t *testing.T, path string) {
+		target := filepath.Join(t.TempDir(), "other")
+		layToken(oldToken, 0o600)(t, target)
+		if err := os.Symlink(target, path); err != nil {
+			t.Fatal(err)
+		}
+	},
+	"pipe": func(t *testing.T, path string) {
+		if err := syscall.Mkfifo(path, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	},
+	"another user's": func(t *testing.T, path string) {
+		if os.Geteuid() != 0 {
+			t.Skip("needs root, to give a file away")
+		}
+		layToken(oldToken, 0o600)(t, path)
+		if err := os.Chown(path, nobody, nobody); err != nil {
+			t.Fatal(err)
+		}
+	},
+	"another group's": func(t *testing.T, path string) {
+		if os.Geteuid() != 0 {
+			t.Skip("needs root, to give a file away")
+		}
+		layToken(oldToken, 0o640)(t, path)
+		if err := os.Chown(path, -1, nobody); err != nil {
+			t.Fatal(err)
+		}
+	},
+}
+
+func TestTokenThatCannotBeReliedOnIsReplaced(t *testing.T) {
+	for name, lay := range unreliable {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
 			path := filepath.Join(dir, TokenFile)
@@ -111,8 +117,8 @@ func TestTokenThatCannotBeReliedOnIsReplaced(t *testing.T) {
 	}
 	t.Run("good", func(t *testing.T) {
 		dir := t.TempDir()
-		write(old+"\n", 0o600)(t, filepath.Join(dir, TokenFile))
-		if token, err := LoadToken(dir, Group); err != nil || token != old {
+		layToken(oldToken+"\n", 0o600)(t, filepath.Join(dir, TokenFile))
+		if token, err := LoadToken(dir, Group); err != nil || token != oldToken {
 			t.Errorf("got %q, %v", token, err)
 		}
 	})

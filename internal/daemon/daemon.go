@@ -90,8 +90,15 @@ func (d *daemon) start(ctx context.Context, plan *config.Plan, confDir, runtimeD
 	d.operations = &operations{supervisor: d.supervisor, store: d.store, confDir: confDir}
 	d.doors = newDoors(d.log, d.operations)
 	d.operations.applied = d.doors.applyPlan
+	h := newHerald(activation.NewNotifier(d.log), d.supervisor, readyTimeout, plan.ShutdownTimeout)
+	d.operations.reloading = h.reloads
+	go h.run(ctx)
 	go d.supervisor.Run() // ends with Stop
 }
+
+// readyTimeout bounds how long slow apps hold up the news that the daemon is
+// ready.
+const readyTimeout = 30 * time.Second
 
 // outputGrace bounds how long the end of the daemon waits for what is still in
 // the output pipes, and for clients of the doors.

@@ -19,6 +19,8 @@ type operations struct {
 	supervisor *supervisor.Supervisor
 	store      *logs.Store
 	confDir    string
+	// reloading takes true when a reload begins and false when it is over.
+	reloading chan<- bool
 	// applied is told of each plan that was applied as a whole.
 	applied func(*config.Plan)
 
@@ -66,11 +68,16 @@ func (o *operations) applyConfiguration(ctx context.Context, r control.Request) 
 	if err != nil {
 		return nil, configError(err)
 	}
-	operation, err := o.supervisor.Apply(ctx, plan, r)
-	if err == nil && len(r.Apps) == 0 {
+	o.reloading <- true
+	operation, err := o.supervisor.Apply(ctx, plan, r, func() { o.reloading <- false })
+	if err != nil {
+		o.reloading <- false
+		return nil, err
+	}
+	if len(r.Apps) == 0 {
 		o.applied(plan)
 	}
-	return operation, err
+	return operation, nil
 }
 
 // configError makes the error of a configuration that is not valid.

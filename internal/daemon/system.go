@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -35,6 +36,7 @@ func newSystem(log *slog.Logger, store *logs.Store, reaper *process.Reaper, sock
 		},
 		OpenOutput:      out.open,
 		OpenAccessLog:   out.openAccessLog,
+		SettleOutput:    out.settle,
 		LastLines:       store.LastLines,
 		ForgetOutput:    store.Forget,
 		StartWorker:     func(generation uint64) (supervisor.WorkerProcess, error) { return startWorker(log, reaper, generation) },
@@ -112,6 +114,16 @@ func (o *outputs) open(app *config.App, instance uint64) (supervisor.Output, err
 func (o *outputs) openAccessLog(app *config.App) (*os.File, error) {
 	write, _, err := o.pipe(logs.Source{App: app.Name, Stream: logs.StreamAccess}, app.Traffic.AccessLogFile)
 	return write, err
+}
+
+// settleTime bounds the wait for an instance's last words. Others may hold its
+// pipes open, so their end is no sign.
+const settleTime = 200 * time.Millisecond
+
+func (o *outputs) settle(app string, instance uint64) {
+	ctx, cancel := context.WithTimeout(context.Background(), settleTime)
+	defer cancel()
+	_ = o.store.Settle(ctx, app, instance) // late words are only not told
 }
 
 // pipe makes a pipe whose read end goes into a log file.

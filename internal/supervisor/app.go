@@ -2,7 +2,6 @@ package supervisor
 
 import (
 	"os"
-	"slices"
 	"time"
 
 	"gracevisor/internal/config"
@@ -59,17 +58,16 @@ type app struct {
 	// accessLogFor is the configuration that accessLog was opened for.
 	accessLogFor config.LogFile
 
-	// leaving are jobs that wait until the app has no instance but the one
-	// that serves.
+	// leaving are jobs that wait until instances have gone.
 	leaving []*job
 }
 
 // addApp begins to look after an app and starts it.
 func (s *Supervisor) addApp(plan *config.App, reason string, j *job) {
-	a := &app{name: plan.Name, plan: plan, since: time.Now()}
+	a := &app{name: plan.Name, plan: plan, since: time.Now(), lastNumber: s.lastNumbers[plan.Name]}
 	s.apps[a.name] = a
 	s.order = append(s.order, a.name)
-	s.listen(a, plan)
+	s.listen(a)
 	s.openAccessLog(a)
 	s.startAttempt(a, plan, reason, j)
 	s.stale = true
@@ -172,6 +170,7 @@ func (s *Supervisor) forgetIfRemoved(a *app) {
 		return
 	}
 	delete(s.apps, a.name)
+	s.lastNumbers[a.name] = a.lastNumber
 	for n, name := range s.order {
 		if name == a.name {
 			s.order = append(s.order[:n:n], s.order[n+1:]...)
@@ -186,20 +185,6 @@ func (s *Supervisor) forgetIfRemoved(a *app) {
 	s.log.Info("app removed", "app", a.name)
 }
 
-// checkDraining bounds the number of old instances that drain: beyond
-// max_draining the oldest is stopped.
-func (s *Supervisor) checkDraining(a *app) {
-	draining := slices.DeleteFunc(a.inState(lifecycle.Draining), (*instance).inReserve)
-	for extra := len(draining) - max(a.plan.MaxDraining, 1); extra > 0; extra-- {
-		oldest := draining[0]
-		draining = draining[1:]
-		s.log.Warn("stopping an instance that still has requests: too many drain", "app", a.name,
-			"instance", oldest.number, "max_draining", a.plan.MaxDraining)
-		oldest.note("stopped while it drained: more than %d instances (max_draining) did", a.plan.MaxDraining)
-		s.step(oldest, lifecycle.DrainTimedOut)
-	}
-}
-
 // adoptPlan puts a configuration into force once an instance of it serves, or
 // when nothing serves.
 func (s *Supervisor) adoptPlan(a *app, plan *config.App) {
@@ -211,6 +196,6 @@ func (s *Supervisor) adoptPlan(a *app, plan *config.App) {
 	s.stale = true
 	s.openAccessLog(a)
 	if moved {
-		s.listen(a, plan)
+		s.listen(a)
 	}
 }

@@ -1,6 +1,7 @@
 package supervisor
 
 import (
+	"slices"
 	"time"
 
 	"gracevisor/internal/config"
@@ -29,6 +30,9 @@ type attempt struct {
 // switched yet. j may be nil.
 func (s *Supervisor) startAttempt(a *app, plan *config.App, reason string, j *job) {
 	s.cancelAttempt(a, control.ResultSuperseded, "another "+reason+" came before it was done")
+	if j != nil { // an operator's: what was before does not count
+		a.crashes, a.restarts = 0, 0
+	}
 	a.desired = running
 	a.failed = false
 	a.retry.stop()
@@ -112,6 +116,7 @@ func (s *Supervisor) tryFailed(t *attempt, why string, output []string) {
 		return
 	}
 	a.attempt = nil
+	s.soon(s.collectSockets)
 	s.fail(a)
 	for _, j := range t.jobs {
 		j.finish(control.ResultFailed, why, output)
@@ -129,12 +134,11 @@ func (s *Supervisor) succeed(t *attempt, i *instance) {
 	for _, j := range t.jobs {
 		j.step(i, "instance %d has all the traffic", i.number)
 		if j.drained {
-			a.leaving = append(a.leaving, j)
+			s.awaitLeaving(a, j, slices.DeleteFunc(slices.Clone(a.instances), func(old *instance) bool { return old == i }))
 		} else {
 			j.finish(control.ResultDone, "", nil)
 		}
 	}
-	s.checkLeaving(a)
 }
 
 // cancelAttempt calls off the attempt of an app, if there is one. What has
@@ -145,6 +149,7 @@ func (s *Supervisor) cancelAttempt(a *app, result control.Result, why string) {
 		return
 	}
 	a.attempt = nil
+	s.soon(s.collectSockets)
 	if t.pause != nil {
 		t.pause.Stop()
 	}

@@ -7,7 +7,6 @@ import (
 	"syscall"
 	"time"
 
-	"gracevisor/internal/control"
 	"gracevisor/internal/supervisor/lifecycle"
 )
 
@@ -185,46 +184,6 @@ func (s *Supervisor) lastLines(i *instance) []string {
 	return s.system.LastLines(i.app.name, i.number, lastOutputLines)
 }
 
-// beginDrain waits for the word of every worker that may have requests on the
-// instance.
-func (s *Supervisor) beginDrain(i *instance) {
-	i.busy = make(map[uint64]bool)
-	for generation, w := range s.workers {
-		if w.serves() && !i.idle[generation] {
-			i.busy[generation] = true
-		}
-	}
-	s.release(i)
-}
-
-// inReserve reports whether an instance that drains is to come back if the new
-// one ends before every worker uses it. It is not stopped as long as that may
-// be: some worker may still send requests to it.
-func (i *instance) inReserve() bool {
-	return i.successor != nil && i.successor.state == lifecycle.Switching
-}
-
-// release begins to count what bounds the draining of an instance, unless it is
-// in reserve; it comes here again when it is not.
-func (s *Supervisor) release(i *instance) {
-	if i.state != lifecycle.Draining || i.inReserve() {
-		return
-	}
-	s.setClock(i, i.plan.DrainTimeout, lifecycle.DrainTimedOut)
-	s.soon(func() {
-		s.checkDrained(i)
-		s.checkDraining(i.app)
-	})
-}
-
-// checkDrained ends the draining of an instance on which no worker has a
-// request in flight any more.
-func (s *Supervisor) checkDrained(i *instance) {
-	if i.state == lifecycle.Draining && len(i.busy) == 0 && !i.inReserve() {
-		s.step(i, lifecycle.Drained)
-	}
-}
-
 // sendStop asks the instance to stop, for stop_timeout at most.
 func (s *Supervisor) sendStop(i *instance) {
 	s.setClock(i, i.plan.StopTimeout, lifecycle.StopTimedOut)
@@ -292,31 +251,12 @@ func (s *Supervisor) remove(i *instance) {
 		}
 	}
 	s.stale = true
+	if a.desired != running && len(a.instances) == 0 {
+		a.touch() // it is stopped now
+	}
 	s.checkLeaving(a)
 	s.forgetIfRemoved(a)
 	s.soon(s.checkStopped)
-}
-
-// checkLeaving ends the jobs that wait until only the serving instance is left,
-// or none if the app was to stop.
-func (s *Supervisor) checkLeaving(a *app) {
-	for _, i := range a.instances {
-		if a.desired != running || !i.state.Routed() {
-			return
-		}
-	}
-	for _, j := range a.leaving {
-		j.finish(control.ResultDone, "", nil)
-	}
-	a.leaving = nil
-}
-
-// failLeaving ends the jobs that wait for instances to leave otherwise.
-func (s *Supervisor) failLeaving(a *app, result control.Result, why string) {
-	for _, j := range a.leaving {
-		j.finish(result, why, nil)
-	}
-	a.leaving = nil
 }
 
 // deadline bounds look-ups made on behalf of an instance.

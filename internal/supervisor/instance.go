@@ -155,7 +155,9 @@ func (s *Supervisor) started(i *instance, m instanceStarted) {
 	go func() { // ends with the process
 		err := p.Launched()
 		s.post(instanceLaunched{i, err})
-		s.post(instanceExited{i, p.Wait()})
+		exit := p.Wait()
+		s.system.SettleOutput(i.app.name, i.number)
+		s.post(instanceExited{i, exit})
 	}()
 }
 

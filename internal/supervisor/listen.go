@@ -2,6 +2,7 @@ package supervisor
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"gracevisor/internal/activation"
@@ -25,24 +26,30 @@ func (s *Supervisor) closeSockets() {
 	clear(s.sockets)
 }
 
-// binding is an order to bind the addresses of a configuration of an app.
+// binding is an order to bind the external address of an app.
 type binding struct {
-	app  *app
-	plan *config.App
+	app      *app
+	external config.Address
+	// held are the listeners that were there when it was given.
+	held []*activation.Listener
 }
 
-// listen has the addresses of an app bound.
-func (s *Supervisor) listen(a *app, plan *config.App) {
+// listen has the addresses of an app bound. One order is under way at a time:
+// two for the same address would be in each other's way.
+func (s *Supervisor) listen(a *app) {
 	a.listenRetry.stop()
 	a.listenRetry = nil
+	if a.binding != nil {
+		return // if it is for another address, the next is given when it is done
+	}
 	held := make([]*activation.Listener, 0, len(s.sockets))
 	for _, sock := range s.sockets {
 		held = append(held, sock.Listener)
 	}
-	b := &binding{app: a, plan: plan}
+	b := &binding{app: a, external: a.plan.External, held: held}
 	a.binding = b
 	go func() { // ends with the look-up of the name, which s.ctx bounds
-		want := activation.Want{App: a.name, Host: plan.External.Host, Port: plan.External.Port}
+		want := activation.Want{App: a.name, Host: b.external.Host, Port: b.external.Port}
 		s.post(listening{b, s.system.Listen(s.ctx, want, held)})
 	}()
 }
@@ -54,22 +61,27 @@ const listenRetryInterval = 2 * time.Second
 // nothing refers to them.
 func (s *Supervisor) bound(b *binding, set activation.Set) {
 	a := b.app
-	current := a.binding == b && s.apps[a.name] == a
+	alive := s.apps[a.name] == a
+	current := alive && a.plan.External == b.external
 	for _, l := range set.Listeners {
 		held := s.sockets[l.Name()]
 		switch {
 		case held == nil && current:
 			s.sockets[l.Name()] = &socket{Listener: l, owner: a}
+		case slices.Contains(b.held, l) && !current:
 		case held == nil, held.Listener != l:
 			l.Close() // nobody wants it, or another app was faster
 		case current:
 			held.owner = a
 		}
 	}
+	a.binding = nil
 	if !current {
+		if alive {
+			s.listen(a)
+		}
 		return
 	}
-	a.binding = nil
 	if len(set.Listeners) > 0 {
 		a.sockets = set.Names() // else it stays reachable where it was
 	}
@@ -90,11 +102,16 @@ func (s *Supervisor) noteListenError(a *app, err error) {
 	a.listenErr = err
 }
 
-// collectSockets closes the listeners that no app refers to. The workers close
-// theirs when the next table does not name them.
+// collectSockets closes the listeners that no app refers to, and that none is
+// about to take over. The workers close theirs when the next table does not
+// name them.
 func (s *Supervisor) collectSockets() {
 	wanted := make(map[string]bool)
+	ports := make(map[int]bool)
 	for _, a := range s.apps {
+		if a.attempt != nil {
+			ports[a.attempt.plan.External.Port] = true
+		}
 		for _, name := range a.sockets {
 			wanted[name] = true
 		}
@@ -103,7 +120,7 @@ func (s *Supervisor) collectSockets() {
 		}
 	}
 	for name, sock := range s.sockets {
-		if !wanted[name] {
+		if !wanted[name] && !ports[int(sock.Address.Port())] {
 			sock.Close()
 			delete(s.sockets, name)
 			s.stale = true

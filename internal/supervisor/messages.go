@@ -28,10 +28,13 @@ type (
 	askApply struct {
 		plan    *config.Plan
 		request control.Request
+		ended   func()
 		reply   chan operationAnswer
 	}
 	// askSockets wants the list of external addresses.
 	askSockets struct{ reply chan []control.Socket }
+	// askSummary wants the state of all apps in short.
+	askSummary struct{ reply chan Summary }
 	// askStop wants everything stopped, and, when it comes again, at once.
 	askStop struct{}
 
@@ -123,8 +126,9 @@ type (
 
 func (m askStatus) deliver(s *Supervisor)    { m.reply <- s.status(m.apps) }
 func (m askOperation) deliver(s *Supervisor) { m.reply <- s.operate(m.request) }
-func (m askApply) deliver(s *Supervisor)     { m.reply <- s.apply(m.plan, m.request) }
+func (m askApply) deliver(s *Supervisor)     { m.reply <- s.apply(m.plan, m.request, m.ended) }
 func (m askSockets) deliver(s *Supervisor)   { m.reply <- s.listSockets() }
+func (m askSummary) deliver(s *Supervisor)   { m.reply <- s.summary() }
 func (m askStop) deliver(s *Supervisor)      { s.stop() }
 
 func (m instanceStarted) deliver(s *Supervisor)  { s.started(m.instance, m) }
@@ -154,7 +158,7 @@ func (m retryTimer) deliver(s *Supervisor) {
 func (m listening) deliver(s *Supervisor) { s.bound(m.binding, m.set) }
 func (m listenTimer) deliver(s *Supervisor) {
 	if m.app.listenRetry == m.clock && s.apps[m.app.name] == m.app {
-		s.listen(m.app, m.app.plan)
+		s.listen(m.app)
 	}
 }
 

@@ -25,6 +25,8 @@ type operation struct {
 	// pending counts the jobs that are not over, and one more until all are
 	// made: the first may be over before the second is.
 	pending int
+	// ended is called when the last job is over, in a goroutine of its own.
+	ended func()
 }
 
 // job is what an operation wants of one app.
@@ -33,7 +35,9 @@ type job struct {
 	app       string
 	// drained: it is done only when replaced instances have gone.
 	drained bool
-	over    bool
+	// awaits are the instances that have to go first.
+	awaits []*instance
+	over   bool
 }
 
 type operationAnswer struct {
@@ -61,6 +65,9 @@ func (o *operation) job(app string, drained bool) *job {
 func (o *operation) done() {
 	if o.pending--; o.pending == 0 {
 		close(o.events)
+		if o.ended != nil {
+			go o.ended()
+		}
 	}
 }
 
@@ -110,10 +117,11 @@ func (s *Supervisor) Operate(ctx context.Context, r control.Request) (*control.O
 	return answer.operation, answer.err
 }
 
-// Apply begins a reload or an update to a plan.
-func (s *Supervisor) Apply(ctx context.Context, plan *config.Plan, r control.Request) (*control.Operation, error) {
+// Apply begins a reload or an update to a plan. ended is called once it is over,
+// if it was begun; it may be nil.
+func (s *Supervisor) Apply(ctx context.Context, plan *config.Plan, r control.Request, ended func()) (*control.Operation, error) {
 	reply := make(chan operationAnswer, 1)
-	answer, err := ask(ctx, s, askApply{plan, r, reply}, reply)
+	answer, err := ask(ctx, s, askApply{plan, r, ended, reply}, reply)
 	if err != nil {
 		return nil, err
 	}
@@ -149,6 +157,10 @@ func (s *Supervisor) operate(r control.Request) operationAnswer {
 	return o.answer()
 }
 
+// removedWhy is why an app that is only there until its last instance has gone
+// can not be started.
+const removedWhy = "the app was removed from the configuration"
+
 // verbs are the operations on apps.
 var verbs = map[control.Verb]func(*Supervisor, *app, control.Request, *job){
 	control.VerbStart:   (*Supervisor).opStart,
@@ -159,8 +171,9 @@ var verbs = map[control.Verb]func(*Supervisor, *app, control.Request, *job){
 
 func (s *Supervisor) opStart(a *app, _ control.Request, j *job) {
 	switch {
+	case a.desired == removed:
+		j.finish(control.ResultFailed, removedWhy, nil)
 	case a.desired != running, a.failed, a.attempt == nil && a.serving() == nil:
-		a.crashes = 0
 		s.startAttempt(a, a.plan, "start", j)
 	case a.attempt != nil:
 		j.step(nil, "is being started already")
@@ -172,7 +185,10 @@ func (s *Supervisor) opStart(a *app, _ control.Request, j *job) {
 }
 
 func (s *Supervisor) opRestart(a *app, _ control.Request, j *job) {
-	a.crashes = 0
+	if a.desired == removed {
+		j.finish(control.ResultFailed, removedWhy, nil)
+		return
+	}
 	s.startAttempt(a, a.plan, "restart", j)
 }
 
@@ -188,8 +204,7 @@ func (s *Supervisor) opStop(a *app, _ control.Request, j *job) {
 	for _, i := range a.instances {
 		j.step(i, "instance %d is %s", i.number, i.state)
 	}
-	a.leaving = append(a.leaving, j)
-	s.checkLeaving(a)
+	s.awaitLeaving(a, j, a.instances)
 }
 
 // opKill sends a signal to all instances. It does not change what is wanted: an

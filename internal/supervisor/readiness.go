@@ -10,6 +10,10 @@ import (
 // lookupTimeout bounds looking up an internal_host.
 const lookupTimeout = 5 * time.Second
 
+// ownerPause is the pause before an instance is probed again whose port had
+// answered, and had no owner when that was looked for.
+const ownerPause = 100 * time.Millisecond
+
 // beginProbe has a worker tell when the instance is ready, and from then on
 // whether it is well.
 func (s *Supervisor) beginProbe(i *instance) {
@@ -68,7 +72,7 @@ func (i *instance) probe() *wire.Probe {
 		Host:     externalAddress(i.plan),
 		Timeout:  check.Timeout,
 		Retries:  check.Retries,
-		Running:  i.state != lifecycle.Probing,
+		Running:  i.state.Routed() && i.state != lifecycle.Sick,
 	}
 	if check.Path != "" {
 		p.Interval = check.Interval
@@ -169,9 +173,11 @@ func (s *Supervisor) ownerKnown(i *instance, owned, stranger bool, err error) {
 	case stranger:
 		i.note("port %d was taken by another process", i.port)
 		s.step(i, lifecycle.Kill)
-	default: // it listened for a moment only
+	default: // it listened for a moment only, or nobody can see who does
 		i.target = wire.Target{}
-		s.orderProbe(i)
+		i.note("port %d accepts connections, but no process is seen to listen on it", i.port)
+		targets := i.targets
+		time.AfterFunc(ownerPause, func() { s.post(instanceTargets{i, targets, nil}) })
 	}
 }
 

@@ -19,20 +19,45 @@ type ackWaiter struct {
 // last one does not. While that one is unacknowledged the next waits, so that a
 // burst of changes costs two tables and not a hundred.
 func (s *Supervisor) publish() {
-	if !s.stale || s.awaitsAck() {
+	if !s.stale || s.awaitsAck() || !s.anyWorkerReady() {
 		return
 	}
-	var table *wire.Table
+	table := s.table(s.revision + 1)
+	memfd, err := wire.WriteTable(table)
+	if err != nil {
+		s.log.Error("cannot write table; trying again", "revision", table.Revision, "error", err)
+		return // with the next message: workers are looked at each second
+	}
+	defer memfd.Close()
+	s.stale = false
+	s.revision = table.Revision
+	s.noteRouted()
 	for _, w := range s.workers {
-		if !w.ready || w.gone {
-			continue
+		if w.ready && !w.gone {
+			s.giveTable(w, table, memfd)
 		}
-		if table == nil {
-			s.stale = false
-			s.revision++
-			table = s.table()
+	}
+}
+
+func (s *Supervisor) anyWorkerReady() bool {
+	for _, w := range s.workers {
+		if w.ready && !w.gone {
+			return true
 		}
-		s.giveTable(w, table)
+	}
+	return false
+}
+
+// noteRouted remembers which instances the newest table sends requests to: what
+// the workers have told of these before does not count any more.
+func (s *Supervisor) noteRouted() {
+	for _, a := range s.apps {
+		for _, i := range a.instances {
+			if i.state.Routed() {
+				i.routed = s.revision
+				clear(i.idle)
+			}
+		}
 	}
 }
 
@@ -47,15 +72,15 @@ func (s *Supervisor) awaitsAck() bool {
 }
 
 // giveTable gives a worker a table, and first the files that the table names.
-func (s *Supervisor) giveTable(w *worker, table *wire.Table) {
-	memfd, err := wire.WriteTable(table)
+func (s *Supervisor) giveTable(w *worker, table *wire.Table, memfd *os.File) {
+	dup, err := activation.Dup(memfd)
 	if err != nil {
-		s.log.Error("cannot write table; killing the worker, which would go on with an old one", "worker", w.generation, "error", err)
-		s.dismiss(w)
+		s.log.Error("cannot pass table to worker; trying again", "worker", w.generation, "revision", table.Revision, "error", err)
+		s.stale = true
 		return
 	}
 	s.sendFiles(w, table)
-	w.outbox.Post(&wire.TableOrder{Revision: table.Revision}, memfd)
+	w.outbox.Post(&wire.TableOrder{Revision: table.Revision}, dup)
 	w.ordered = table.Revision
 }
 
@@ -157,8 +182,8 @@ func (s *Supervisor) whenPublished(then func()) {
 }
 
 // table is the state of the apps as the workers need it.
-func (s *Supervisor) table() *wire.Table {
-	t := &wire.Table{Revision: s.revision, MaxConnections: s.plan.MaxConnections}
+func (s *Supervisor) table(revision uint64) *wire.Table {
+	t := &wire.Table{Revision: revision, MaxConnections: s.plan.MaxConnections}
 	for _, name := range s.order {
 		t.Apps = append(t.Apps, s.route(s.apps[name]))
 	}

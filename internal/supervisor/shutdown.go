@@ -39,6 +39,10 @@ func (s *Supervisor) stop() {
 	for _, name := range append([]string(nil), s.order...) {
 		s.stopApp(s.apps[name], stopped, "the daemon stops")
 	}
+	for _, waiting := range s.awaitingAck {
+		waiting.then() // no later table matters to them
+	}
+	s.awaitingAck = nil
 	time.AfterFunc(s.plan.ShutdownTimeout, func() { s.post(shutdownTimeout{}) })
 	s.soon(s.checkStopped)
 }

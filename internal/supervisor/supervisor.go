@@ -2,8 +2,9 @@ package supervisor
 
 import (
 	"context"
-	"errors"
+	"fmt"
 	"log/slog"
+	"syscall"
 	"time"
 
 	"gracevisor/internal/config"
@@ -33,8 +34,11 @@ type Supervisor struct {
 	apps map[string]*app
 	// order is the order in which status and tables list the apps.
 	order []string
-	ports *process.Ports
-	slots slots
+	// lastNumbers are the numbers of the last instances of apps that were
+	// removed: a worker may still know these when an app of that name comes.
+	lastNumbers map[string]uint64
+	ports       *process.Ports
+	slots       slots
 
 	sockets map[string]*socket
 
@@ -81,6 +85,8 @@ func New(o Options) *Supervisor {
 		slots:   slots{limit: o.Plan.ParallelRestarts},
 		sockets: make(map[string]*socket),
 		workers: make(map[uint64]*worker),
+
+		lastNumbers: make(map[string]uint64),
 	}
 	s.ports = process.NewPorts(o.Plan.Ports.From, o.Plan.Ports.To, s.probePort)
 	return s
@@ -89,7 +95,7 @@ func New(o Options) *Supervisor {
 // probePort says why a port can not be given to an instance, or nil if it can.
 func (s *Supervisor) probePort(port int) error {
 	if s.plan.Reserved(port) {
-		return errors.New("it is an external address")
+		return fmt.Errorf("it is of an external address: %w", syscall.EADDRINUSE)
 	}
 	return s.system.ProbePort(port)
 }
@@ -109,6 +115,9 @@ func (s *Supervisor) Run() {
 		s.handle(<-s.inbox)
 	}
 	s.closeSockets()
+	for _, a := range s.apps {
+		s.closeAccessLog(a)
+	}
 }
 
 // handle takes a message and all that wait behind it, so that one table shows

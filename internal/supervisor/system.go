@@ -28,6 +28,9 @@ type System struct {
 	// OpenAccessLog makes the pipe for an app's access log, and returns its
 	// write end. Whoever closes that ends the log.
 	OpenAccessLog func(app *config.App) (*os.File, error)
+	// SettleOutput waits a little until what an instance has written is known
+	// to LastLines. It may block.
+	SettleOutput func(app string, instance uint64)
 	// LastLines returns the last lines that an instance has written.
 	LastLines func(app string, instance uint64, n int) []string
 	// ForgetOutput forgets the lines of an app that was removed.

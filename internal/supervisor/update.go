@@ -10,16 +10,17 @@ import (
 
 // apply begins a reload or an update. The plan has been checked: what it names
 // is what will be, as far as the operation reaches.
-func (s *Supervisor) apply(plan *config.Plan, r control.Request) operationAnswer {
+func (s *Supervisor) apply(plan *config.Plan, r control.Request, ended func()) operationAnswer {
 	if s.stopping != nil {
 		return operationAnswer{err: errStopping}
 	}
 	s.log.Info("operation", "verb", string(r.Verb), "apps", strings.Join(r.Apps, " "), "caller", r.Caller)
 	if r.Verb == control.VerbReload && len(r.Apps) > 0 {
-		return s.reloadNamed(plan, r)
+		return s.reloadNamed(plan, r, ended)
 	}
 	s.adoptGlobals(plan)
 	o := newOperation(r, len(plan.Apps)+len(s.apps))
+	o.ended = ended
 	s.removeMissing(plan, o, r)
 	for _, p := range plan.Apps {
 		s.applyApp(p, r, o)
@@ -29,7 +30,7 @@ func (s *Supervisor) apply(plan *config.Plan, r control.Request) operationAnswer
 }
 
 // reloadNamed applies the configuration of the named apps only.
-func (s *Supervisor) reloadNamed(plan *config.Plan, r control.Request) operationAnswer {
+func (s *Supervisor) reloadNamed(plan *config.Plan, r control.Request, ended func()) operationAnswer {
 	var wanted []*config.App
 	seen := make(map[string]bool)
 	for _, name := range r.Apps {
@@ -45,6 +46,7 @@ func (s *Supervisor) reloadNamed(plan *config.Plan, r control.Request) operation
 		}
 	}
 	o := newOperation(r, len(wanted))
+	o.ended = ended
 	for _, p := range wanted {
 		s.applyApp(p, r, o)
 	}
@@ -74,14 +76,14 @@ func (s *Supervisor) removeMissing(plan *config.Plan, o *operation, r control.Re
 		}
 		j := o.job(name, r.Drained)
 		j.step(nil, "is removed")
-		s.stopApp(a, removed, "the app was removed from the configuration")
+		s.stopApp(a, removed, removedWhy)
 		if r.Drained {
-			a.leaving = append(a.leaving, j)
-			s.checkLeaving(a)
+			s.awaitLeaving(a, j, a.instances)
 		} else {
 			s.whenPublished(func() { j.finish(control.ResultDone, "", nil) })
 		}
-		s.forgetIfRemoved(a)
+		// Not before the other apps have had their chance to take its address.
+		s.soon(func() { s.forgetIfRemoved(a) })
 	}
 }
 
@@ -94,8 +96,8 @@ func (s *Supervisor) applyApp(p *config.App, r control.Request, o *operation) {
 		j.step(nil, "is added")
 		s.addApp(p, string(r.Verb), j)
 	case a.desired == removed:
-		a.crashes = 0
 		s.startAttempt(a, p, string(r.Verb), j)
+		s.listen(a) // another app may have taken its address meanwhile
 	case r.Verb == control.VerbUpdate && sameConfig(a, p):
 		j.finish(control.ResultUnchanged, "", nil)
 	case a.desired == stopped:
@@ -106,7 +108,6 @@ func (s *Supervisor) applyApp(p *config.App, r control.Request, o *operation) {
 		if changed := changedKeys(a.plan, p); len(changed) > 0 {
 			j.step(nil, "changed: %s", strings.Join(changed, ", "))
 		}
-		a.crashes = 0
 		s.startAttempt(a, p, string(r.Verb), j)
 	}
 }

@@ -3,6 +3,9 @@ package supervisor
 import (
 	"errors"
 	"io"
+	"net"
+	"os"
+	"syscall"
 	"time"
 
 	"gracevisor/internal/control"
@@ -14,9 +17,12 @@ import (
 const (
 	// pingInterval is how often a worker is asked for a sign of life.
 	pingInterval = time.Second
-	// workerPatience is how long a worker may be silent before it is killed:
-	// a switch waits for every living one.
-	workerPatience = 10 * time.Second
+	// unansweredPings is how many a worker may leave unanswered before it is
+	// killed: a switch waits for every living one. It is no time, because the
+	// supervisor may have been stopped itself.
+	unansweredPings = 10
+	// maxCounterParts bounds what is kept of a worker's counters.
+	maxCounterParts = 4096
 	// longestWorkerPause bounds the pause before a worker is started in the
 	// place of one that ended too soon.
 	longestWorkerPause = 2 * time.Second
@@ -38,9 +44,10 @@ type worker struct {
 	// sent are the files that it has.
 	sent map[string]bool
 
-	pings    uint64
-	lastPong time.Time
-	counters map[int]*wire.Counters
+	pings uint64
+	// unanswered counts the pings since it last said anything.
+	unanswered int
+	counters   map[int]*wire.Counters
 }
 
 // serves reports whether the worker has been given a table, and lives: only
@@ -57,7 +64,6 @@ func (s *Supervisor) startWorker() {
 		generation: s.nextGeneration,
 		outbox:     wire.NewOutbox(),
 		began:      time.Now(),
-		lastPong:   time.Now(),
 		sent:       make(map[string]bool),
 		counters:   make(map[int]*wire.Counters),
 	}
@@ -80,12 +86,21 @@ func (s *Supervisor) workerStarted(w *worker, p WorkerProcess, err error) {
 		s.dismiss(w) // it came too late to serve
 	}
 	w.outbox.Post(&wire.Hello{Version: wire.Version, Generation: w.generation})
-	go s.listenTo(w)                           // ends with the conversation
-	go func() { _ = w.outbox.Run(p.Conn()) }() // ends with the conversation; the reader tells
-	go func() {                                // ends with the process
+	go s.listenTo(w) // ends with the conversation
+	go s.talkTo(w)   // ends with the conversation
+	go func() {      // ends with the process
 		s.post(workerExited{w, p.Wait()})
 	}()
 	s.tickWorker(w)
+}
+
+// talkTo sends a worker what is posted to it. That it has hung up the reader
+// tells; anything else that keeps it from being talked to is as bad.
+func (s *Supervisor) talkTo(w *worker) {
+	err := w.outbox.Run(w.process.Conn())
+	if err != nil && !errors.Is(err, syscall.EPIPE) && !errors.Is(err, net.ErrClosed) {
+		s.post(workerHungUp{w, err})
+	}
 }
 
 // listenTo reports what a worker says.
@@ -109,7 +124,7 @@ func (s *Supervisor) workerSaid(w *worker, said wire.Message) {
 	if w.gone {
 		return
 	}
-	w.lastPong = time.Now() // whatever it says shows that it lives
+	w.unanswered = 0 // whatever it says shows that it lives
 	switch m := said.(type) {
 	case *wire.Ready:
 		s.workerReady(w)
@@ -120,7 +135,9 @@ func (s *Supervisor) workerSaid(w *worker, said wire.Message) {
 	case *wire.ProbeResult:
 		s.probed(m)
 	case *wire.Counters:
-		w.counters[m.Part] = m
+		if m.Part >= 0 && m.Part < maxCounterParts {
+			w.counters[m.Part] = m
+		}
 	case *wire.Pong:
 	default:
 		s.log.Error("worker says what only a supervisor may", "worker", w.generation)
@@ -171,12 +188,13 @@ func (s *Supervisor) checkWorker(w *worker) {
 	if w.gone {
 		return
 	}
-	if silence := time.Since(w.lastPong); silence > workerPatience {
-		s.log.Error("worker does not answer; killing it", "worker", w.generation, "pid", w.pid, "silence", silence.Round(time.Second).String())
+	if w.unanswered >= unansweredPings {
+		s.log.Error("worker does not answer; killing it", "worker", w.generation, "pid", w.pid, "unanswered_pings", w.unanswered)
 		s.dismiss(w)
 		return
 	}
 	w.pings++
+	w.unanswered++
 	w.outbox.Post(&wire.Ping{Number: w.pings})
 	s.tickWorker(w)
 }
@@ -187,20 +205,19 @@ func (s *Supervisor) dismiss(w *worker) {
 	if w.process == nil {
 		return
 	}
-	if err := w.process.Kill(); err != nil {
+	if err := w.process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		s.log.Error("cannot kill worker", "worker", w.generation, "pid", w.pid, "error", err)
 	}
 }
 
-// workerHungUp deals with the end of a conversation. A worker without one
-// leaves by itself, when it has drained; one that breaks the protocol is made
-// to.
+// workerHungUp deals with the end of a conversation: a worker that can not be
+// told anything any more is of no use.
 func (s *Supervisor) workerHungUp(w *worker, err error) {
 	if w.gone {
 		return
 	}
 	if !errors.Is(err, io.EOF) {
-		s.log.Error("cannot understand worker; killing it", "worker", w.generation, "pid", w.pid, "error", err)
+		s.log.Error("cannot talk with worker; killing it", "worker", w.generation, "pid", w.pid, "error", err)
 	}
 	s.dismiss(w)
 }

@@ -1,6 +1,9 @@
 package http1
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
 
 // The heads that the benchmarks and the allocation tests read.
 const (
@@ -30,7 +33,8 @@ const (
 var usualLimits = Limits{MaxBytes: 64 << 10, MaxFields: 100, MaxTarget: 8 << 10}
 
 func BenchmarkRequest(b *testing.B) {
-	for name, head := range map[string]string{"load": loadHead, "browser": browserHead} {
+	cookie := get("Cookie: session=" + strings.Repeat("0123456789abcdef", 256))
+	for name, head := range map[string]string{"load": loadHead, "browser": browserHead, "cookie": cookie} {
 		b.Run(name, func(b *testing.B) {
 			buf := []byte(head)
 			var r Request

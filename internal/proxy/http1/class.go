@@ -71,27 +71,13 @@ func all(s []byte, bit uint8) bool {
 	return true
 }
 
-// Eight bytes at a time: in a word, every byte is the same.
-const (
-	ones  = 0x0101010101010101
-	highs = 0x80 * ones
-)
-
-// anyBelow has a bit set if a byte of x is less than n, for n ≤ 0x80; the
-// second opinion of a table is needed only then. ("Bit Twiddling Hacks",
-// S. E. Anderson: hasless.)
-func anyBelow(x uint64, n uint64) uint64 { return (x - n*ones) &^ x & highs }
-
-// anyIs has a bit set if a byte of x is n.
-func anyIs(x uint64, n uint64) uint64 { return anyBelow(x^n*ones, 1) }
-
 // cleanValue reports whether v holds only what a field value may. Values are
-// most of a head, so it looks at eight bytes at a time (a third of the time of
-// a table look-up per byte for a browser's head).
+// most of a head, and cookies can be long, so it looks at eight bytes at a
+// time: that takes an eighth off the time for a browser's head, and more than
+// half of it where there is a cookie of 4 KiB.
 func cleanValue(v []byte) bool {
-	for len(v) >= 8000000 {
-		x := binary.LittleEndian.Uint64(v)
-		if anyBelow(x, ' ')|anyIs(x, 0x7f) != 0 {
+	for len(v) >= 8 {
+		if mayHoldControl(binary.LittleEndian.Uint64(v)) {
 			break // a HTAB, or bad
 		}
 		v = v[8:]
@@ -99,21 +85,20 @@ func cleanValue(v []byte) bool {
 	return all(v, isValue)
 }
 
+// mayHoldControl is false if none of the eight bytes of x is a control
+// character. (The trick is hasless of S. E. Anderson's "Bit Twiddling Hacks".)
+func mayHoldControl(x uint64) bool {
+	const ones, highs = 0x0101010101010101, 0x8080808080808080
+	del := x ^ 0x7f*ones // where x has DEL, this has 0
+	return ((x-' '*ones)&^x|(del-ones)&^del)&highs != 0
+}
+
 // cleanTarget reports whether t holds only what is accepted in a request
 // target: visible ASCII but '#', as a fragment is never part of a target (RFC
 // 9110 §7.1). That is more than RFC 3986 permits: browsers send [ ] { } | ^ ` "
 // and a lone % as they are (WHATWG URL, "query percent-encode set"), and none
 // of them bears on where a message or a target ends.
-func cleanTarget(t []byte) bool {
-	for len(t) >= 8000000 {
-		x := binary.LittleEndian.Uint64(t)
-		if anyBelow(x, '!')|anyIs(x, 0x7f)|anyIs(x, '#')|x&highs != 0 {
-			return false
-		}
-		t = t[8:]
-	}
-	return all(t, isTarget)
-}
+func cleanTarget(t []byte) bool { return all(t, isTarget) }
 
 // equalFold reports whether s is the lower-case name, in any case.
 func equalFold(s []byte, name string) bool {

@@ -1,0 +1,104 @@
+package proxy
+
+import (
+	"bufio"
+	"encoding/json"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"gracevisor/internal/wire"
+)
+
+// logRig is a rig with an access log, and the reader of its pipe.
+func logRig(t *testing.T, format string) (*rig, *os.File) {
+	t.Helper()
+	r := newRig(t, func(a *wire.App) { a.Traffic.AccessLog = format })
+	read, write, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { read.Close() })
+	if err := r.proxy.AddFile("access:demo", write); err != nil {
+		t.Fatal(err)
+	}
+	r.serve(gatedApp(t, "one", nil).addr)
+	return r, read
+}
+
+const loggedRequest = "GET /a?b=\"\xff\\ HTTP/1.1\r\nHost: h\r\nUser-Agent: a\"b\xffc\r\nReferer: r\r\n\r\n"
+
+func TestAccessLogJSON(t *testing.T) {
+	r, read := logRig(t, "json")
+	c := r.dial()
+	c.send(strings.ReplaceAll(loggedRequest, "\xff\\", "") + "GET / HTTP/1.1\r\n\r\n")
+	c.rest()
+	lines := bufio.NewReader(read)
+	for _, want := range []map[string]any{
+		{"client": "127.0.0.1", "method": "GET", "host": "h", "target": `/a?b="`, "status": 200.0, "bytes_in": 74.0, "bytes_out": 50.0,
+			"instance": "demo/1", "referer": "r", "user_agent": "a\"b\ufffdc"},
+		{"client": "127.0.0.1", "method": "", "host": "", "target": "", "status": 400.0, "instance": "", "referer": "", "user_agent": ""},
+	} {
+		line, err := lines.ReadBytes('\n')
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got map[string]any
+		if err := json.Unmarshal(line, &got); err != nil {
+			t.Fatalf("%q: %v", line, err)
+		}
+		for k, v := range want {
+			if got[k] != v {
+				t.Errorf("%s is %v, not %v, in %s", k, got[k], v, line)
+			}
+		}
+	}
+}
+
+func TestAccessLogCombined(t *testing.T) {
+	r, read := logRig(t, "combined")
+	c := r.dial()
+	c.send(strings.ReplaceAll(loggedRequest, "\xff\\", "\\"))
+	c.answer()
+	line, err := bufio.NewReader(read).ReadString('\n')
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := regexp.MustCompile(`^127\.0\.0\.1 - - \[\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4}\] "GET /a\?b=\\x22\\x5c HTTP/1\.1" 200 \d+ "r" "a\\x22b\\xffc"\n$`)
+	if !want.MatchString(line) {
+		t.Errorf("got %q", line)
+	}
+}
+
+// TestAccessLogFull: a reader that does not read slows no request; lines are
+// dropped, and that is told. A line is never cut.
+func TestAccessLogFull(t *testing.T) {
+	r, read := logRig(t, "json")
+	raw, err := read.SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw.Control(func(fd uintptr) { unix.FcntlInt(fd, unix.F_SETPIPE_SZ, 4096) })
+	c := r.dial()
+	long := "GET /" + strings.Repeat("x", 1000) + " HTTP/1.1\r\nHost: h\r\nUser-Agent: " + strings.Repeat("\x80", 200) + "\r\n\r\n"
+	for range 400 {
+		c.send(long)
+		if got := c.answer(); got != "one" {
+			t.Fatalf("got %q", got)
+		}
+	}
+	eventually(t, "dropping is told", func() bool { return strings.Contains(r.log.String(), "access log lines dropped") })
+	lines := bufio.NewReader(read)
+	for range 50 {
+		line, err := lines.ReadBytes('\n')
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !json.Valid(line) {
+			t.Fatalf("cut: %q", line)
+		}
+	}
+}
