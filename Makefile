@@ -1,0 +1,59 @@
+# `make help` lists the targets.
+
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
+COMMIT  := $(shell git rev-parse --short HEAD 2>/dev/null || echo unknown)
+LDFLAGS := -s -w -X gracevisor/internal/version.Version=$(VERSION) -X gracevisor/internal/version.Commit=$(COMMIT)
+GO_BUILD := CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)'
+# What -fuzz finds is kept in testdata; a short run in `make test`, a long one in `make fuzz`.
+FUZZTIME ?= 10m
+
+.DEFAULT_GOAL := help
+.PHONY: help build run test deps lint unit fuzz-short e2e fuzz soak bench bench-proxy dist clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+build: ## bin/gracevisord, bin/gracevisorctl and demoapp/demoapp
+	$(GO_BUILD) -o bin/ ./cmd/gracevisord ./cmd/gracevisorctl
+	$(GO_BUILD) -o demoapp/ ./demoapp
+
+run: build ## the example, in the foreground
+	cd bin && exec ./gracevisord --conf ../conf
+
+# Budgets on two cores: lint 2 min, unit 6 min, fuzz-short 2 min, e2e 8 min.
+test: deps lint unit fuzz-short e2e ## everything: lint, unit tests, short fuzzing, end-to-end tests
+
+deps: ## install what the tests need (Debian, as root), or say what is missing
+	test/install-deps
+
+lint: ## gofmt, go vet, staticcheck
+	test -z "$$(gofmt -l $$(git ls-files '*.go') | tee /dev/stderr)"
+	go vet ./...
+	go tool staticcheck ./...
+
+unit: ## all tests but the end-to-end ones, with the race detector
+	go test -race -timeout 10m $$(go list ./... | grep -v /test/e2e)
+
+e2e: ## the guarantees, on the real binaries, with the race detector
+	go test -race -timeout 15m ./test/e2e/...
+
+fuzz-short: ## each fuzz target for a few seconds
+	test/fuzz 5s
+
+fuzz: ## each fuzz target for FUZZTIME (10m)
+	test/fuzz $(FUZZTIME)
+
+soak: ## ten minutes of load with a restart each second
+	GRACEVISOR_SOAK=10m go test -count=1 -timeout 20m -run TestSoak -v ./test/e2e
+
+bench: build ## times and memory of the supervisor (prints)
+	go test -count=1 -timeout 20m -run '^$$' -bench . -benchtime 1x ./test/bench
+
+bench-proxy: build ## CPU per request beside nginx, HAProxy and ReverseProxy (prints)
+	go run ./test/benchproxy
+
+dist: ## dist/gracevisor-VERSION.tar.gz
+	mkdir -p dist && git archive --format=tar.gz --prefix=gracevisor-$(VERSION)/ -o dist/gracevisor-$(VERSION).tar.gz HEAD
+
+clean: ## remove what was built
+	rm -rf bin dist demoapp/demoapp
