@@ -7,9 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
-
-	"golang.org/x/sys/unix"
 )
 
 // identityScript tells who runs it.
@@ -27,14 +26,14 @@ func TestAppRunsAsUser(t *testing.T) {
 		t.Fatal(err)
 	}
 	// The daemon has supplementary groups that must not reach the app.
-	before, err := unix.Getgroups()
+	before, err := syscall.Getgroups()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := unix.Setgroups([]int{0, 4242}); err != nil {
+	if err := syscall.Setgroups([]int{0, 4242}); err != nil {
 		t.Fatal(err)
 	}
-	defer unix.Setgroups(before)
+	defer syscall.Setgroups(before)
 	ids := nobody.Uid + ":" + nobody.Gid + ":" + strings.Join(groups, " ")
 	names := nobody.HomeDir + ":nobody:nobody:/bin/sh"
 	tests := []struct {
@@ -73,14 +72,14 @@ func TestAppRunsAsUser(t *testing.T) {
 
 func TestRootByNameGetsItsGroups(t *testing.T) {
 	needRoot(t)
-	before, err := unix.Getgroups()
+	before, err := syscall.Getgroups()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := unix.Setgroups([]int{4242}); err != nil {
+	if err := syscall.Setgroups([]int{4242}); err != nil {
 		t.Fatal(err)
 	}
-	defer unix.Setgroups(before)
+	defer syscall.Setgroups(before)
 	for name, want := range map[string]bool{"root": false, "": true} {
 		a := run(t, Spec{Argv: []string{"id", "-G"}, User: name})
 		if got := slices.Contains(strings.Fields(a.rest()), "4242"); got != want {

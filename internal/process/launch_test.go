@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"os/signal"
 	"os/user"
 	"path/filepath"
 	"slices"
@@ -143,10 +142,11 @@ func TestSignalStateIsReset(t *testing.T) {
 		}
 	}
 	t.Run("ignored by the daemon", func(t *testing.T) {
-		ignored := []os.Signal{unix.SIGHUP, unix.SIGINT, unix.SIGPIPE, unix.SIGUSR1, unix.SIGTSTP, unix.SIGTTOU}
-		signal.Ignore(ignored...)
-		defer signal.Reset(ignored...)
-		check(t, run(t, Spec{Argv: []string{"cat", "/proc/self/status"}}).rest())
+		out, err := tool(t, self(t), roleDaemon, "ignore", "/bin/cat", "/proc/self/status")
+		if err != nil {
+			t.Fatal(err, out)
+		}
+		check(t, out)
 	})
 	t.Run("ignored when the daemon was started", func(t *testing.T) {
 		script := `trap '' HUP INT QUIT PIPE TERM USR1 USR2 TSTP TTIN TTOU; exec "$0" "$@"`

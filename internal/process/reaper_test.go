@@ -58,6 +58,9 @@ func TestReaperGoesOnBehindAManagedZombie(t *testing.T) {
 		stat, err := readStat(p.PID)
 		return err == nil && stat.zombie()
 	})
+	if !executing(p.PID) || executing(os.Getpid()) {
+		t.Error("what has no arguments is not told from what has")
+	}
 	reaper.sweep()
 	if exit := p.Wait(); exit.Code != 9 {
 		t.Errorf("got %s", exit)

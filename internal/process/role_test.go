@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"os/signal"
 	"runtime"
 	"strconv"
 	"strings"
@@ -103,6 +104,7 @@ func listen(args []string) int {
 // daemonMain is a supervisor: it starts an app as the arguments say.
 //
 //	start    waits for it
+//	ignore   ignores and blocks signals, and waits for it
 //	hold     tells its pid and never says go
 //	reap     tells its pid and waits for it
 //	abandon  tells its pid and never looks again
@@ -117,6 +119,13 @@ func daemonMain(args []string) int {
 		return firstProcess(ctx, r)
 	case "as-user":
 		return unprivileged(r, args[1])
+	case "ignore":
+		signal.Ignore(unix.SIGHUP, unix.SIGINT, unix.SIGPIPE, unix.SIGUSR1, unix.SIGTSTP, unix.SIGTTOU)
+		// The child inherits the mask of the thread that forks.
+		runtime.LockOSThread()
+		if err := unix.PthreadSigmask(unix.SIG_BLOCK, &unix.Sigset_t{Val: [16]uint64{1<<(unix.SIGTERM-1) | 1<<(unix.SIGUSR2-1)}}, nil); err != nil {
+			return fail(err)
+		}
 	}
 	p, err := r.Start(Spec{Name: "inner/1", Argv: args[1:], Stdout: os.Stdout, Stderr: os.Stderr})
 	if err != nil {

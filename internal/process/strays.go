@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"slices"
 	"strings"
 	"syscall"
@@ -30,7 +31,9 @@ func (r *Reaper) Strays() ([]Stray, error) {
 	strays := make([]Stray, 0, len(orphans))
 	for _, o := range orphans {
 		name, why, attributeErr := r.attribute(o)
-		err = errors.Join(err, attributeErr)
+		if !errors.Is(attributeErr, errExecuting) {
+			err = errors.Join(err, attributeErr)
+		}
 		if name != "" && !r.knows(name) {
 			name, why = "", "its instance "+name+" has gone"
 		}
@@ -120,6 +123,18 @@ func (r *Reaper) attribute(o procStat) (name, why string, err error) {
 	return name, why, err
 }
 
+// errExecuting: a process is in the middle of execve(2) and for that moment has
+// neither arguments nor an environment. To take it for one that names no
+// instance would lose it.
+var errExecuting = errors.New("it is just being executed")
+
+// executing reports whether pid looks like that: everything else that runs has
+// arguments (Linux gives one, if empty, to those that were executed without).
+func executing(pid int) bool {
+	cmdline, err := os.ReadFile(procPath(pid, "cmdline"))
+	return err == nil && len(cmdline) == 0
+}
+
 // instanceOf reads an instance's name from the environment of pid.
 func instanceOf(pid int) (name, why string, err error) {
 	environ, err := readEnviron(pid)
@@ -133,6 +148,9 @@ func instanceOf(pid int) (name, why string, err error) {
 	}
 	if name := valueOf(strings.Split(environ, "\x00"), EnvInstance); name != "" {
 		return name, "", nil
+	}
+	if environ == "" && executing(pid) {
+		return "", errExecuting.Error(), fmt.Errorf("read environment of %d: %w", pid, errExecuting)
 	}
 	return "", "its environment names no instance", nil
 }

@@ -1,0 +1,107 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"gracevisor/internal/control"
+)
+
+// comeBackTime is how long a daemon may take to execute itself.
+const comeBackTime = 30 * time.Second
+
+func (p *program) reexecCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "reexec",
+		Short: "Let the daemon execute its binary anew",
+		Long: `The daemon executes its binary, which may be a newer one by now, and keeps its
+process id, the apps, the listening sockets and all connections.`,
+		Example: "  gracevisorctl reexec",
+		Args:    noApps,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return p.reexec(cmd.Context())
+		},
+	}
+}
+
+// reexec asks for it and waits until the daemon answers again. It is the one
+// operation whose events do not come to an end: the connection is the old
+// image's, and goes with it.
+func (p *program) reexec(ctx context.Context) error {
+	req := control.Request{Verb: control.VerbReexec}
+	client, err := p.client()
+	if err != nil {
+		return err
+	}
+	if p.noWait {
+		return p.begin(ctx, client, req)
+	}
+	before, err := client.Status(ctx)
+	if err != nil {
+		return err
+	}
+	began := time.Now()
+	o, err := p.watch(ctx, client, req)
+	if hungUp(err) {
+		err = p.interruption(ctx, p.awaitDaemon(ctx, client, before, began, o))
+	}
+	return p.conclude(o, err)
+}
+
+// hungUp says that the daemon began and its connection ended, as happens at
+// exec.
+func hungUp(err error) bool {
+	if _, ok := errors.AsType[*control.LostError](err); ok {
+		return true
+	}
+	_, ok := errors.AsType[*control.UnreachableError](err)
+	return ok
+}
+
+// awaitDaemon waits until the daemon answers again, and adds that to the
+// outcome.
+func (p *program) awaitDaemon(ctx context.Context, client *control.Client, before *control.Status, began time.Time, o *outcome) error {
+	patience := time.NewTimer(comeBackTime)
+	defer patience.Stop()
+	pause := time.NewTicker(50 * time.Millisecond)
+	defer pause.Stop()
+	for {
+		after, err := client.Status(ctx)
+		if err == nil {
+			return p.daemonReturned(o, before, after, time.Since(began))
+		}
+		if !hungUp(err) {
+			return err
+		}
+		select {
+		case <-pause.C:
+		case <-patience.C:
+			return err
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// daemonReturned tells that the daemon answers again. One with another process id
+// did not execute itself, but was started anew after its end.
+func (p *program) daemonReturned(o *outcome, before, after *control.Status, elapsed time.Duration) error {
+	if after.PID != before.PID {
+		return fmt.Errorf("the daemon ended and was started anew: its pid is %d, and was %d", after.PID, before.PID)
+	}
+	view := p.newView(nil)
+	defer view.close()
+	for _, e := range []control.Event{
+		{Kind: control.EventStep, Elapsed: elapsed, Message: fmt.Sprintf(
+			"answers again: pid %d, version %s (was %s)", after.PID, after.Version, before.Version)},
+		{Kind: control.EventResult, Elapsed: elapsed, Result: control.ResultDone},
+	} {
+		o.add(e)
+		view.show(e)
+	}
+	return nil
+}

@@ -1,0 +1,245 @@
+package supervisor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"gracevisor/internal/activation"
+	"gracevisor/internal/config"
+	"gracevisor/internal/process"
+	"gracevisor/internal/wire"
+)
+
+// system is the scripted System.
+func (r *rig) system() System {
+	return System{
+		Start:           r.start,
+		ProbePort:       r.probePort,
+		OpenOutput:      r.openOutput,
+		OpenAccessLog:   r.openAccessLog,
+		LastLines:       func(app string, n uint64, _ int) []string { return []string{fmt.Sprintf("last words of %s/%d", app, n)} },
+		ForgetOutput:    r.forgetOutput,
+		StartWorker:     r.startWorker,
+		Listen:          r.listen,
+		ResolveInternal: r.resolve,
+		Strays:          func() []string { return nil },
+	}
+}
+
+// plan is a configuration with room for many instances.
+func plan(apps ...*config.App) *config.Plan {
+	return &config.Plan{
+		Ports:            config.PortRange{From: 10000, To: 10099},
+		ParallelRestarts: 4,
+		ShutdownTimeout:  time.Minute,
+		Apps:             apps,
+	}
+}
+
+// newApp is the configuration of an app that is reached at a port.
+func newApp(name string, port int, change ...func(*config.App)) *config.App {
+	a := &config.App{
+		Name:                name,
+		Command:             []string{name, "--port={port}"},
+		InternalHost:        "127.0.0.1",
+		External:            config.Address{Host: "127.0.0.1", Port: port},
+		Proxy:               config.ProxyHTTP,
+		StopSignal:          int(syscall.SIGTERM),
+		MaxRetries:          5,
+		MaxDraining:         4,
+		FailedRetryInterval: time.Minute,
+	}
+	for _, f := range change {
+		f(a)
+	}
+	return a
+}
+
+// checked gives an app a health check.
+func checked(a *config.App) {
+	a.Healthcheck = config.Healthcheck{Path: "/health", Interval: time.Second, Timeout: time.Second, Retries: 3}
+}
+
+// behave says what the next starts of an app do, one after the other.
+func (r *rig) behave(app string, does ...behaviour) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.next[app] = append(r.next[app], does...)
+}
+
+// always says what all other starts of an app do.
+func (r *rig) always(app string, does behaviour) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.usual[app] = does
+}
+
+func (r *rig) behaviourOf(app, _ string) behaviour {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if next := r.next[app]; len(next) > 0 {
+		r.next[app] = next[1:]
+		return next[0]
+	}
+	return r.usual[app]
+}
+
+// enroll gives a process its number. No port may be in use twice.
+func (r *rig) enroll(p *fakeProcess) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.pids++
+	p.pid = r.pids
+	for _, other := range r.processes {
+		if other.port == p.port && !other.isGone() {
+			r.faults = append(r.faults, fmt.Sprintf("%s is given port %d of %s", p.name, p.port, other.name))
+		}
+	}
+	if r.processes[p.name] != nil {
+		r.faults = append(r.faults, p.name+" is there a second time")
+	}
+	r.processes[p.name] = p
+}
+
+func (r *rig) process(name string) *fakeProcess {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	p := r.processes[name]
+	if p == nil {
+		r.t.Fatalf("there is no process %s:\n%s", name, strings.Join(r.journal, "\n"))
+	}
+	return p
+}
+
+// living are the processes of an app of which something is left.
+func (r *rig) living(app string) (names []string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for name, p := range r.processes {
+		if strings.HasPrefix(name, app+"/") && !p.isGone() {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+func (r *rig) healthOf(name string) health {
+	r.mu.Lock()
+	p := r.processes[name]
+	r.mu.Unlock()
+	if p == nil {
+		return mute
+	}
+	return p.feels()
+}
+
+func (r *rig) probePort(port int) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.taken[strconv.Itoa(port)] {
+		return syscall.EADDRINUSE
+	}
+	return nil
+}
+
+func (r *rig) openOutput(*config.App, uint64) (Output, error) {
+	stdout, err := os.Open(os.DevNull)
+	if err != nil {
+		return Output{}, err
+	}
+	stderr, err := os.Open(os.DevNull)
+	if err != nil {
+		return Output{}, err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.outputs++
+	return Output{Stdout: stdout, Stderr: stderr, Close: func() {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.outputs--
+		for _, f := range []*os.File{stdout, stderr} {
+			if f.Close() == nil {
+				r.faults = append(r.faults, "an output file was left open")
+			}
+		}
+	}}, nil
+}
+
+func (r *rig) openAccessLog(*config.App) (*os.File, error) {
+	f, err := os.Open(os.DevNull)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.accessLogs = append(r.accessLogs, f)
+	return f, err
+}
+
+func (r *rig) forgetOutput(app string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.forgotten = append(r.forgotten, app)
+}
+
+func (r *rig) resolve(_ context.Context, host string, port int) ([]wire.Target, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.lookupErr != nil {
+		return nil, r.lookupErr
+	}
+	return []wire.Target{{Network: "tcp", Address: net.JoinHostPort(host, strconv.Itoa(port))}}, nil
+}
+
+// listen binds as the kernel does: an address is in use as long as anybody, a
+// worker too, has a socket that listens on it.
+func (r *rig) listen(_ context.Context, want activation.Want, held []*activation.Listener) activation.Set {
+	time.Sleep(time.Millisecond)
+	address := netip.AddrPortFrom(netip.MustParseAddr(want.Host), uint16(want.Port))
+	for _, l := range held {
+		if l.Address == address {
+			return activation.Set{Listeners: []*activation.Listener{l}}
+		}
+	}
+	workers := r.livingWorkers()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	inUse := r.taken[address.String()]
+	for _, l := range r.sockets {
+		if _, err := l.File.Stat(); err == nil && l.Address == address {
+			inUse = true
+		}
+	}
+	for _, w := range workers {
+		inUse = inUse || w.holds(address.String())
+	}
+	if inUse {
+		r.journal = append(r.journal, "in use "+address.String())
+		return activation.Set{Err: errors.New("in use")}
+	}
+	f, err := os.Open(os.DevNull)
+	if err != nil {
+		return activation.Set{Err: err}
+	}
+	l := &activation.Listener{Address: address, File: f, Source: activation.SourceBound}
+	r.sockets = append(r.sockets, l)
+	r.journal = append(r.journal, "bound "+address.String())
+	return activation.Set{Listeners: []*activation.Listener{l}}
+}
+
+// occupy lets an address, or a port, be somebody else's, or nobody's.
+func (r *rig) occupy(address string, taken bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.taken[address] = taken
+}
+
+var exitOne = process.Exit{Known: true, Code: 1}
