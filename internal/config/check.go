@@ -21,6 +21,8 @@ func (c *checker) check(d *daemonDraft, apps []*appDraft) {
 	c.user(d.user, &d.settings)
 	for _, a := range apps {
 		c.placeholders(a)
+		c.notification(a)
+		c.memory(a)
 		if a.has("user.username") {
 			c.user(a.User, &a.settings)
 		}
@@ -28,6 +30,7 @@ func (c *checker) check(d *daemonDraft, apps []*appDraft) {
 	}
 	c.names(apps)
 	c.addresses(d, apps)
+	c.sockets(apps)
 }
 
 func (c *checker) ports(d *daemonDraft) {

@@ -22,6 +22,9 @@ func (c *checker) addresses(d *daemonDraft, apps []*appDraft) {
 		if a.faulty["external_host"] || a.faulty["external_port"] || a.Name == "" && l.at() == a.at {
 			continue
 		}
+		if a.has("external_socket") {
+			continue // see sockets
+		}
 		if !c.clashes(l, taken[l.Port]) {
 			taken[l.Port] = append(taken[l.Port], l)
 		}

@@ -57,6 +57,28 @@ func TestRules(t *testing.T) {
 		{"RPC address beside", "apps:\n" + app("a", "external_host: 127.0.0.2, external_port: 9001"), nil},
 		{"RPC address turned off", "rpc: {port: 0}\napps:\n" + app("a", "external_port: 9001"), nil},
 
+		{"socket and port", "apps:\n" + app("a", "external_socket: a, external_port: 81"), []string{"2:53: external_socket: it stands in place of an address: leave out external_host and external_port, at gracevisor.yaml:2:71"}},
+		{"socket and host", "apps:\n" + app("a", "external_host: '*', external_socket: a"), []string{"2:73: external_socket: it stands in place of an address: leave out external_host and external_port, at gracevisor.yaml:2:51"}},
+		{"socket and no port", "apps:\n" + app("a", "external_socket: a, external_port: null"), nil},
+		{"sockets beside the default port", "apps:\n" + app("a", "external_socket: a") + app("b", "external_socket: b") + app("c", ""), nil},
+		{"same socket", "apps:\n" + app("a", "external_socket: run/../s") + app("b", "external_socket: ./s") + app("c", "external_socket: s"), []string{"3:53: external_socket: ", "4:53: external_socket: "}},
+		{"socket of a merged mapping", "apps:\n- &a {name: a, command: '{port}', external_socket: /s}\n- {<<: *a, name: b}\n", []string{"3:18: external_socket: \"/s\" is that of app \"a\", at gracevisor.yaml:2:13"}},
+		{"socket where a faulty one is", "apps:\n" + app("a", "external_socket: '@s'") + app("b", "external_socket: s") + app("c", ""), []string{"2:53: external_socket: expected the path of a Unix socket: abstract"}},
+
+		{"watchdog without a socket", "apps:\n" + app("a", "watchdog: 10"), []string{"2:46: watchdog: needs ready: notify"}},
+		{"watchdog with the other readiness", "apps:\n" + app("a", "ready: probe, watchdog: 10"), []string{"2:60: watchdog: needs ready: notify"}},
+		{"watchdog with a wrong readiness", "apps:\n" + app("a", "ready: port, watchdog: 10"), []string{"2:43: ready: expected probe or notify, not \"port\""}},
+		{"no watchdog without a socket", "apps:\n" + app("a", "watchdog: none"), nil},
+		{"watchdog", "apps:\n" + app("a", "ready: notify, watchdog: 10s"), nil},
+		{"socket of its own to notify", "apps:\n" + app("a", "ready: notify, environment: [A=b, NOTIFY_SOCKET=/x, WATCHDOG_USEC=1]"), []string{
+			"2:70: environment: NOTIFY_SOCKET is set for the app by ready: notify", "2:88: environment: WATCHDOG_USEC is set"}},
+		{"another one's socket to notify", "apps:\n" + app("a", "environment: [NOTIFY_SOCKET=/x]"), nil},
+
+		{"memory in the wrong order", "apps:\n" + app("a", "limits: {memory_high: 501, memory_max: 500M}"), []string{"2:58: limits.memory_high: 501 is above limits.memory_max, \"500M\""}},
+		{"memory in order", "apps:\n" + app("a", "limits: {memory_high: 500, memory_max: 500M}"), nil},
+		{"memory with one bound", "apps:\n" + app("a", "limits: {memory_high: 500, memory_max: none}"), nil},
+		{"memory with a wrong bound", "apps:\n" + app("a", "limits: {memory_high: 500, memory_max: 1K}"), []string{"2:75: limits.memory_max: expected a size"}},
+
 		{"log of the daemon", "logger: {log_file: x/../d.log}\napps:\n" + app("a", "access_log_file: d.log"), []string{`3:53: access_log_file: "d.log" is the log file of the daemon`}},
 		{"log of another app", "apps:\n" + app("a", "logger: {log_file: a.log}") + app("b", "external_port: 2, logger: {log_file: a.log}"), nil},
 	} {
@@ -162,7 +184,7 @@ func TestReport(t *testing.T) {
 		name, text, want string
 		valid            bool
 	}{
-		{"faults", "prot: 1\nrpc: 5\n", "gracevisor.yaml:1:1: unknown key \"prot\"; expected port_range, rpc, logger, user, apps_include, apps, parallel_restarts, shutdown_timeout or max_connections\n" +
+		{"faults", "prot: 1\nrpc: 5\n", "gracevisor.yaml:1:1: unknown key \"prot\"; expected port_range, rpc, logger, user, apps_include, apps, parallel_restarts, shutdown_timeout, ready_timeout or max_connections\n" +
 			"gracevisor.yaml:2:6: rpc: expected a mapping with the keys host, port and allow_plaintext, not 5\n" +
 			"configuration is not valid: 2 faults\n", false},
 		{"fault", "- a\n", "gracevisor.yaml:1:1: expected a mapping of keys to values, not a list\nconfiguration is not valid: 1 fault\n", false},

@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 )
@@ -25,7 +26,7 @@ func TestShippedConfiguration(t *testing.T) {
 		t.Errorf("warnings: %q", plan.Warnings.Lines())
 	}
 	got := Plan{File: plan.File, Ports: plan.Ports, RPC: plan.RPC, Log: plan.Log,
-		ParallelRestarts: plan.ParallelRestarts, ShutdownTimeout: plan.ShutdownTimeout}
+		ParallelRestarts: plan.ParallelRestarts, ShutdownTimeout: plan.ShutdownTimeout, ReadyTimeout: plan.ReadyTimeout}
 	want := Plan{
 		File:             filepath.Join(root, "conf/gracevisor.yaml"),
 		Ports:            PortRange{10000, 11000},
@@ -33,6 +34,7 @@ func TestShippedConfiguration(t *testing.T) {
 		Log:              LogFile{filepath.Join(root, "log/gracevisor.log"), Rotation{MaxSize: 500}},
 		ParallelRestarts: 4,
 		ShutdownTimeout:  time.Minute,
+		ReadyTimeout:     30 * time.Second,
 	}
 	if planText(t, &got) != planText(t, &want) {
 		t.Errorf("plan %+v, want %+v", got, want)
@@ -48,6 +50,13 @@ func TestShippedConfiguration(t *testing.T) {
 	}
 }
 
+// excluded are the keys that cannot stand beside others, and why.
+var excluded = map[string]string{
+	"external_socket": "it stands in place of external_host and external_port",
+}
+
+// TestShippedAppUsesEveryKey: all that can be combined are in use, and the
+// others are told of.
 func TestShippedAppUsesEveryKey(t *testing.T) {
 	data, err := os.ReadFile("../../conf/everything.yaml")
 	if err != nil {
@@ -58,8 +67,18 @@ func TestShippedAppUsesEveryKey(t *testing.T) {
 	s := read(parse("everything.yaml", data, &found), appKeys, &draft, &found)
 	wantFaults(t, found.sorted())
 	for _, k := range Keys() {
-		if k.Scope == ScopeApp && !s.has(k.Name) {
+		switch reason := excluded[k.Name]; {
+		case k.Scope != ScopeApp:
+		case reason == "" && !s.has(k.Name):
 			t.Errorf("%s is not shown", k.Name)
+		case reason != "" && !strings.Contains(string(data), "\n# "+k.Name+": "):
+			t.Errorf("%s is not told of", k.Name)
+		case reason != "":
+			text := strings.Replace(string(data), "\n# "+k.Name+": ", "\n"+k.Name+": ", 1)
+			_, faults := loadDir(t, write(t, map[string]string{FileName: "apps_include: [all.yaml]", "all.yaml": text}))
+			if len(faults) != 1 || !strings.Contains(faults[0].Message, k.Name+": ") {
+				t.Errorf("%s is left out because %s, but it can be combined: %q", k.Name, reason, faults.Lines())
+			}
 		}
 	}
 }

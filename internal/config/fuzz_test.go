@@ -96,7 +96,7 @@ func survives(t *testing.T, plan *Plan) {
 		t.Errorf("read back as %+v, was %+v", again, *plan)
 	}
 	for _, a := range plan.Apps {
-		if a.Name == "" || len(a.Command) == 0 || a.Command[0] == "" || a.External.Port == 0 || a.StopSignal == 0 {
+		if a.Name == "" || len(a.Command) == 0 || a.Command[0] == "" || (a.External.Port == 0) == (a.ExternalSocket == "") || a.StopSignal == 0 {
 			t.Errorf("an app that cannot run: %+v", a)
 		}
 	}

@@ -13,16 +13,23 @@ var samples = map[string]struct{ wrong, right []string }{
 	"command, or list of its words": {[]string{"5", "true", "1.5", "{a: b}", "''", "' '", "[]", "['']", "[[a]]", "[{port}]", "[null]", `'a "b'`, `a\`, "'''a'", "~/app", `["a\0"]`}, []string{"'a {port}'", "['a b', '{port}']", "[sleep, 5, true, '{port}']", `"\"a b\" {port}"`, `a\ b$HOME{port}`}},
 	"list of NAME=value":            {[]string{"5", "A=b", "{A: b}", "[A]", "[=b]", "[1A=b]", "[A-B=c]", "[{A: b}]", "[[A=b]]", "[null]", "[A=b, A=c]", `["A=\0"]`}, []string{"[]", "[A=b]", "[A=, _b1=c=d, 'B={port}']"}},
 	"path":                          {notText("''", `"a\nb"`, `"a\0b"`, "~/a", strings.Repeat("a", 4096)), []string{"a", "./a", "../a", "/a/b", "'5'", "a~", "2024-01-01", strings.Repeat("a", 4095)}},
+	"path of a Unix socket":         {notText("''", "'@abstract'", "a/", ".", "..", "~/a", `"a\0b"`, strings.Repeat("a", 108), "/"+strings.Repeat("a", 107)), []string{"a", "./@a", "../a", "/run/a.sock", "/" + strings.Repeat("a", 106)}},
 	"host":                          {notText("''", "'*'", "a b", "'[::1]'", "a:80", "http://a", "1.2.3", "256.1.1.1", "-a", "a-", "a..b", "é", "/run/socket", strings.Repeat("a.", 127)), []string{"localhost", "a.b.", "a_b", "127.0.0.1", "'::1'", "fe80::1%eth0", "LocalHost", "3com.example"}},
 	"host, or *":                    {notText("a b", "'[::1]'", "'*:80'", "http://a", "1.2.3"), []string{"''", "'*'", "0.0.0.0", "'::'", "'::1'", "localhost"}},
 	"port":                          {notNumber("0", "65536", "80.0"), []string{"1", "65535"}},
 	"port, or 0":                    {notNumber("-1", "65536"), []string{"0", "1", "65535"}},
 	"number":                        {notNumber(), nil},
 	"number, or none":               {notNumber("-1", "2147483648"), []string{"0", "none", "1", "2147483647"}},
+	"number, 1 to 4194304, or none": {notNumber("-1", "4194305"), []string{"none", "0", "1", "4194304"}},
+	"number, 1 to 10000, or none":   {notNumber("-1", "10001"), []string{"none", "0", "1", "10000"}},
+	"number of CPUs, or percent of one, or none": {
+		[]string{"x", "-1", "-5%", "0.009", "0.9%", "1001", "100001%", "1.5555", "1e2", "1_0", ".5", "5 %", "'%'", "1.5CPU", "[1]", "{a: b}", "''", "true", ".inf", "99999999999"},
+		[]string{"none", "0", "0%", "0.01", "1%", "1", "1.5", "'1.5'", "150%", "12.5%", "0.125", "1000", "100000%"}},
 	"number, or -1":                 {notNumber("-2", "2147483648"), []string{"-1", "0", "none", "1", "2147483647"}},
 	"octal number":                  {[]string{"8", "01000", "0o1000", "-1", "0.2", "rwx", "0x12", "[022]", "{a: b}", "00022"}, []string{"0", "22", "022", "'022'", "0022", "0777", "0o77"}},
 	"on or off":                     {[]string{"yes", "5", "maybe", "[on]", "{a: b}", "''"}, []string{"on", "off", "true", "false", "'on'"}},
 	"http or tcp":                   {[]string{"udp", "HTTP", "5", "[tcp]", "{a: b}", "''", "true"}, []string{"http", "tcp", "'tcp'"}},
+	"probe or notify":               {[]string{"port", "Notify", "5", "[notify]", "{a: b}", "''", "true"}, []string{"probe", "notify", "'notify'"}},
 	"off, json or combined":         {[]string{"on", "JSON", "false", "[json]", "{a: b}"}, []string{"off", "json", "combined"}},
 	"name of a signal":              {[]string{"15", "TREM", "SIG", "STOP", "SIGTSTP", "[TERM]", "{a: b}", "''", "true"}, []string{"TERM", "SIGTERM", "sigusr1", "KILL", "'INT'"}},
 	"user name":                     {notText("''", "'a:b'", "'a b'", "a/b", "nobody-of-that-name"), []string{"root", "'root'"}},
@@ -30,6 +37,7 @@ var samples = map[string]struct{ wrong, right []string }{
 	"duration":                      {notDuration("0", "0s", "none", "0.0005"), []string{"1", "0.5", "'30'", "30s", "1m30s", "100ms", "1h", "0.001"}},
 	"duration, or none":             {notDuration("0.0005"), []string{"none", "0", "0s", "0.0", "1", "1.5", "90s"}},
 	"size in megabytes":             {notSize("0", "0M", "512K", "1B", "2T"), []string{"1", "500", "500M", "500mb", "1GiB", "1024K", "1T"}},
+	"size in megabytes, or none":    {notSize("512K", "1B", "1048575B", "9007199254740992K"), []string{"none", "0", "0M", "1", "500", "500M", "500mb", "1GiB", "1536K", "2000000B", "8T"}},
 	"size in bytes":                 {notSize("0", "none", "1023", "17M"), []string{"1024", "64K", "'64k'", "16M", "1MB", "2000B"}},
 	"size in bytes, or none":        {notSize("10E", "9223372036854775807"), []string{"none", "0", "1", "64K", "8T"}},
 	"list of paths":                 {[]string{"5", "a", "{a: b}", "['']", "[5]", "[[a]]", "[null]", "[missing]"}, []string{"[]", "[.]"}},
@@ -111,6 +119,9 @@ func document(k Key, value string) (text, at string) {
 	}
 	if k.Name == "port_range.to" {
 		lines = append(lines, "  from: 1")
+	}
+	if k.Name == "watchdog" {
+		lines = append(lines, "  ready: notify")
 	}
 	lines = append(lines, indent+last+": "+value)
 	at = fmt.Sprintf("%d:%d", len(lines), len(indent)+len(last)+3)

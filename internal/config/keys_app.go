@@ -28,11 +28,12 @@ type appDraft struct {
 func newAppDraft(d *daemonDraft) *appDraft {
 	draft := &appDraft{logDir: d.logDir, rotation: d.rotation}
 	draft.User = d.user
+	draft.Journal = d.journal
 	return draft
 }
 
 // appKeys are the keys of an app.
-var appKeys = in(ScopeApp, slices.Concat(appBasics, appLife, appLogs, appTraffic))
+var appKeys = in(ScopeApp, slices.Concat(appBasics, appLife, appLimits, appLogs, appTraffic))
 
 // appBasics is what an app is and where it is reached.
 var appBasics = []entry[appDraft]{
@@ -58,6 +59,9 @@ var appBasics = []entry[appDraft]{
 	option("external_port", port, "8080",
 		"port on which the proxy listens for the app",
 		func(a *appDraft) *int { return &a.External.Port }),
+	derived("external_socket", socketPath, "none",
+		"path of a Unix socket on which the proxy listens for the app, in place of `external_host` and `external_port`",
+		func(a *appDraft) *string { return &a.ExternalSocket }),
 	option("proxy", proxyMode, "http",
 		"what the proxy understands of the traffic",
 		func(a *appDraft) *ProxyMode { return &a.Proxy }),
@@ -71,7 +75,15 @@ var appBasics = []entry[appDraft]{
 
 // appLife is when an app is started, checked and stopped.
 var appLife = []entry[appDraft]{
-	derived("healthcheck", healthPath, "none: ready when the internal port accepts a connection",
+	option("ready", readiness, "probe",
+		"when an instance is ready: `probe`, when `healthcheck` answers 200, or without one when the instance accepts "+
+			"a connection; `notify`, when it sends `READY=1` to the socket in its `NOTIFY_SOCKET` (sd_notify(3))",
+		func(a *appDraft) *Readiness { return &a.Ready }),
+	option("watchdog", bound, "none",
+		"longest silence between two `WATCHDOG=1` (sd_notify(3)) before the app is restarted, the replacement first; "+
+			"needs `ready: notify`",
+		func(a *appDraft) *time.Duration { return &a.Watchdog }),
+	derived("healthcheck", healthPath, "none",
 		"HTTP path that answers 200 as long as the app works; otherwise the app is restarted, the replacement first",
 		func(a *appDraft) *string { return &a.Healthcheck.Path }),
 	option("healthcheck_interval", duration, "1",
@@ -129,6 +141,9 @@ var appLogs = []entry[appDraft]{
 	derived("logger.max_log_age", keep, "inherited",
 		"days before a log file is rotated and rotated files are removed; -1 or 0: no limit",
 		func(a *appDraft) *int { return &a.rotation.MaxAge }),
+	derived("logger.journal", onOff, "inherited",
+		"whether stdout and stderr go to systemd's journal as well, where `journalctl GRACEVISOR_APP=NAME` shows them",
+		func(a *appDraft) *bool { return &a.Journal }),
 	option("access_log", accessLog, "off",
 		"format of a line for each request, or `off`",
 		func(a *appDraft) *string { return &a.Traffic.AccessLog }),

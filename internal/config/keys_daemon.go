@@ -9,6 +9,7 @@ type daemonDraft struct {
 	settings
 	logDir, logFile string
 	rotation        Rotation
+	journal         bool
 	user            string
 	include         []include
 	apps            []*node
@@ -46,6 +47,9 @@ var daemonKeys = in(ScopeDaemon, []entry[daemonDraft]{
 	option("logger.max_log_age", keep, "-1",
 		"days before a log file is rotated and rotated files are removed; -1 or 0: no limit; inherited by apps",
 		func(d *daemonDraft) *int { return &d.rotation.MaxAge }),
+	option("logger.journal", onOff, "off",
+		"whether the output of the apps goes to systemd's journal as well; inherited by apps",
+		func(d *daemonDraft) *bool { return &d.journal }),
 	derived("user.username", userName, "the daemon's own user",
 		"user that runs the apps; inherited by apps",
 		func(d *daemonDraft) *string { return &d.user }),
@@ -61,6 +65,9 @@ var daemonKeys = in(ScopeDaemon, []entry[daemonDraft]{
 	option("shutdown_timeout", duration, "60",
 		"bound on draining and stopping everything when the daemon stops",
 		func(d *daemonDraft) *time.Duration { return &d.ShutdownTimeout }),
+	option("ready_timeout", duration, "30",
+		"how long apps that are slow to start hold up the news that the daemon is ready (`Type=notify` of systemd)",
+		func(d *daemonDraft) *time.Duration { return &d.ReadyTimeout }),
 	option("max_connections", limit, "none",
 		"client connections of all apps together; more wait in the backlog",
 		func(d *daemonDraft) *int { return &d.MaxConnections }),

@@ -26,6 +26,9 @@ type Plan struct {
 	ParallelRestarts int
 	// ShutdownTimeout bounds draining and stopping when the daemon stops.
 	ShutdownTimeout time.Duration
+	// ReadyTimeout is how long apps that have neither become ready nor failed
+	// hold up the news that the daemon is ready.
+	ReadyTimeout time.Duration
 	// MaxConnections bounds the client connections of all apps together;
 	// 0 means no bound but the worker's file descriptors.
 	MaxConnections int
@@ -50,7 +53,10 @@ func (p *Plan) App(name string) *App {
 // Reserved reports whether port is one that the daemon or an app listens on, so
 // that no instance may be given it, whatever the host.
 func (p *Plan) Reserved(port int) bool {
-	if port != 0 && port == p.RPC.Port {
+	if port == 0 {
+		return false
+	}
+	if port == p.RPC.Port {
 		return true
 	}
 	for _, a := range p.Apps {
@@ -102,6 +108,18 @@ const (
 	ProxyTCP  ProxyMode = "tcp"
 )
 
+// Readiness is how an instance is found to be ready.
+type Readiness string
+
+// The values of the key ready.
+const (
+	// ReadyProbe: the health check succeeds, or, without one, the instance
+	// accepts a connection.
+	ReadyProbe Readiness = "probe"
+	// ReadyNotify: the instance says so, with READY=1 of sd_notify(3).
+	ReadyNotify Readiness = "notify"
+)
+
 // An App is one app of a Plan. In all durations 0 means none (no bound).
 type App struct {
 	Name string
@@ -116,9 +134,16 @@ type App struct {
 	Directory string
 	// InternalHost is the host on which an instance is reached.
 	InternalHost string
-	External     Address
-	Proxy        ProxyMode
+	// External is the address that the proxy listens on; its zero value if
+	// it is a Unix socket, with the absolute path ExternalSocket.
+	External       Address
+	ExternalSocket string
+	Proxy          ProxyMode
 
+	Ready Readiness
+	// Watchdog is the longest silence of an instance between two WATCHDOG=1
+	// of sd_notify(3). It is 0 unless Ready is ReadyNotify.
+	Watchdog    time.Duration
 	Healthcheck Healthcheck
 
 	// StopSignal is the number of the signal that asks an instance to stop.
@@ -136,6 +161,11 @@ type App struct {
 	User  string
 	Umask int
 
+	Limits Limits
+
+	// Journal says that stdout and stderr go to systemd's journal besides
+	// their files.
+	Journal bool
 	// Stdout and Stderr may be the same path.
 	Stdout, Stderr LogFile
 
@@ -165,6 +195,18 @@ type Healthcheck struct {
 	Timeout  time.Duration
 	// Retries is the number of failures in a row that make an instance sick.
 	Retries int
+}
+
+// Limits are those of each instance's cgroup. In all of them 0 means none: what
+// the kernel, or a cgroup above, sets.
+type Limits struct {
+	// MemoryMax and MemoryHigh are in bytes.
+	MemoryMax, MemoryHigh int64
+	// CPUMax is in thousandths of a CPU: 1500 is one CPU and a half.
+	CPUMax  int
+	PIDsMax int
+	// IOWeight is a share, 1 to 10000; the kernel's default is 100.
+	IOWeight int
 }
 
 // Traffic is what the proxy is told of an app: its limits and habits. The

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -51,6 +52,57 @@ func TestPlanSurvivesJSON(t *testing.T) {
 	}
 }
 
+func TestLimits(t *testing.T) {
+	for text, want := range map[string]Limits{
+		"{}":                                         {},
+		"{memory_max: 500, memory_high: 400M}":       {MemoryMax: 500 << 20, MemoryHigh: 400 << 20},
+		"{memory_max: 0, memory_high: 1536K}":        {MemoryHigh: 1536 << 10},
+		"{cpu_max: 1.5}":                             {CPUMax: 1500},
+		"{cpu_max: 150%}":                            {CPUMax: 1500},
+		"{cpu_max: 2}":                               {CPUMax: 2000},
+		"{cpu_max: 0.125}":                           {CPUMax: 125},
+		"{cpu_max: 12.5%}":                           {CPUMax: 125},
+		"{cpu_max: 0}":                               {},
+		"{pids_max: 64, io_weight: 1}":               {PIDsMax: 64, IOWeight: 1},
+		"{pids_max: none, io_weight: 0}":             {},
+		"{memory_max: none, cpu_max: none}":          {},
+		"{memory_max: 2G, memory_high: 2147483648B}": {MemoryMax: 2 << 30, MemoryHigh: 2 << 30},
+	} {
+		plan, faults := loadText(t, "apps: [{name: a, command: './a {port}', limits: "+text+"}]")
+		wantFaults(t, faults)
+		if plan != nil && plan.Apps[0].Limits != want {
+			t.Errorf("%s: %+v, want %+v", text, plan.Apps[0].Limits, want)
+		}
+	}
+}
+
+// TestSocketPathCountsFromTheRoot: the kernel is given the absolute path.
+func TestSocketPathCountsFromTheRoot(t *testing.T) {
+	const wd = "/srv/gracevisor"
+	longest := strings.Repeat("s", maxSocketPath-len(wd)-len("/"))
+	for path, want := range map[string][]string{
+		longest:              nil,
+		longest + "s":        {"external_socket: the path of a Unix socket has at most 107 bytes, with the working directory before it, not 108"},
+		longest + "/../../s": nil,
+	} {
+		dir := write(t, map[string]string{FileName: "apps: [{name: a, command: './a {port}', external_socket: " + path + "}]"})
+		plan, err := load(dir, testSystem(wd))
+		var messages []string
+		for _, f := range faultsOf(t, err) {
+			messages = append(messages, f.Message)
+		}
+		if !slices.Equal(messages, want) {
+			t.Errorf("%s: faults %q, want %q", path, messages, want)
+		}
+		if plan == nil {
+			continue
+		}
+		if a := plan.Apps[0]; a.ExternalSocket != filepath.Join(wd, path) || a.External != (Address{}) {
+			t.Errorf("%s: listens on %q and %v", path, a.ExternalSocket, a.External)
+		}
+	}
+}
+
 // TestEqualSeesEveryKey: an app with one key changed is another app, and one
 // that is written differently is not.
 func TestEqualSeesEveryKey(t *testing.T) {
@@ -64,7 +116,7 @@ func TestEqualSeesEveryKey(t *testing.T) {
 		}
 		return plan.Apps[0]
 	}
-	base := load("apps: [{name: a, command: './a {port}'}]")
+	base := "apps: [{name: a, command: './a {port}'}]"
 	others := map[string]string{
 		"name": "b", "command": "'./b {port}'", "environment": "[A=b]", "directory": "sub", "internal_host": "127.0.0.1",
 		"external_host": "127.0.0.1", "external_port": "8081", "proxy": "tcp", "user.username": "root", "umask": "077",
@@ -76,26 +128,32 @@ func TestEqualSeesEveryKey(t *testing.T) {
 		"hold_timeout": "2", "hold_max": "2", "header_timeout": "2", "idle_timeout": "2", "connect_timeout": "2",
 		"answer_timeout": "2", "body_timeout": "2", "max_header_bytes": "2K", "max_headers": "2", "max_body_bytes": "2",
 		"max_answer_header_bytes": "2K", "max_answer_headers": "2", "max_connections": "2", "trusted_proxies": "[127.0.0.1]",
-		"via": "on", "upgrades": "[]",
+		"via": "on", "upgrades": "[]", "external_socket": "a.sock", "ready": "notify", "watchdog": "2",
+		"limits.memory_max": "2", "limits.memory_high": "2", "limits.cpu_max": "2", "limits.pids_max": "2",
+		"limits.io_weight": "2", "logger.journal": "on",
 	}
 	for _, k := range Keys() {
 		if k.Scope != ScopeApp {
 			continue
 		}
-		text, _ := document(k, others[k.Name])
-		if load(text).Equal(base) {
+		without := base
+		if !k.Required {
+			without, _ = document(k, "null")
+		}
+		with, _ := document(k, others[k.Name])
+		if load(with).Equal(load(without)) {
 			t.Errorf("%s: no difference is seen", k.Name)
 		}
 	}
 	same := load("apps: [{command: [./a, '{port}'], name: a, start_timeout: 0, umask: 0o22}]")
-	if !same.Equal(base) {
-		t.Errorf("differ: %+v, %+v", same, base)
+	if !same.Equal(load(base)) {
+		t.Errorf("differ: %+v, %+v", same, load(base))
 	}
 }
 
 func TestReserved(t *testing.T) {
 	plan := plans(t)["inheritance"] // rpc.port is 0 there
-	for port, want := range map[int]bool{20000: true, 8001: true, 8003: true, 9001: false, 20001: false, 0: false} {
+	for port, want := range map[int]bool{20000: true, 8001: true, 8003: true, 9001: false, 20001: false, 0: false, 8080: false} {
 		if got := plan.Reserved(port); got != want {
 			t.Errorf("port %d: reserved %v, want %v", port, got, want)
 		}

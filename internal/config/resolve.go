@@ -37,6 +37,9 @@ func (a *appDraft) resolve(wd string) *App {
 		app.Command[0] = absolute(wd, app.Command[0])
 	}
 	app.Directory = absolute(wd, a.Directory)
+	if a.ExternalSocket != "" {
+		app.External, app.ExternalSocket = Address{}, absolute(wd, a.ExternalSocket)
+	}
 	app.Stdout = a.log(wd, "app_"+a.Name+".out", a.stdoutFile, a.logFile)
 	app.Stderr = a.log(wd, "app_"+a.Name+".err", a.stderrFile, a.logFile)
 	app.Traffic.AccessLogFile = a.log(wd, "access_"+a.Name+".log", a.accessLogFile)

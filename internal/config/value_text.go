@@ -85,6 +85,21 @@ var filePath = kind[string]{"path", func(n *node, c complain) (string, bool) {
 	return text, ok
 }}
 
+// maxSocketPath is how long the path of a Unix socket may be (unix(7): sun_path
+// holds 108 bytes with the null byte at the end).
+const maxSocketPath = 107
+
+// socketPath is where a Unix socket is made. How long it may be is another
+// question, see checker.sockets: it counts from the root.
+var socketPath = kind[string]{"path of a Unix socket", func(n *node, c complain) (string, bool) {
+	text, ok := filePath.read(n, c)
+	if ok && strings.HasPrefix(text, "@") {
+		c(n.at, "expected the path of a Unix socket: abstract names, with an @, are open to everybody and not used here")
+		return "", false
+	}
+	return text, ok
+}}
+
 // word is one of several words.
 func word(words ...string) kind[string] {
 	expected := joinWords(words, "or")
@@ -115,6 +130,12 @@ func suggest(text string, words []string) string {
 var proxyMode = kind[ProxyMode]{"http or tcp", func(n *node, c complain) (ProxyMode, bool) {
 	text, ok := word(string(ProxyHTTP), string(ProxyTCP)).read(n, c)
 	return ProxyMode(text), ok
+}}
+
+// readiness is word with its own type.
+var readiness = kind[Readiness]{"probe or notify", func(n *node, c complain) (Readiness, bool) {
+	text, ok := word(string(ReadyProbe), string(ReadyNotify)).read(n, c)
+	return Readiness(text), ok
 }}
 
 // accessLog is off, as empty, or a format.

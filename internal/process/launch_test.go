@@ -122,11 +122,17 @@ func TestEnvironmentOfApp(t *testing.T) {
 func TestNoLauncherTellsTheEnvironment(t *testing.T) {
 	a := prepare(t, Spec{Argv: []string{"env", "secret-word"}, Env: []string{"KEY=secret-value"}})
 	for _, file := range []string{"cmdline", "environ"} {
-		text, err := os.ReadFile(procPath(a.PID, file))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if len(text) == 0 || bytes.Contains(text, []byte("secret")) {
+		var text []byte
+		// ForkExec returns in the midst of execve(2), when descriptors are
+		// closed and arguments not yet there.
+		eventually(t, file, func() (there bool) {
+			var err error
+			if text, err = os.ReadFile(procPath(a.PID, file)); err != nil {
+				t.Fatal(err)
+			}
+			return len(text) > 0
+		})
+		if bytes.Contains(text, []byte("secret")) {
 			t.Errorf("%s of the launcher is %q", file, text)
 		}
 	}

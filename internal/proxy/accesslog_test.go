@@ -38,7 +38,7 @@ func TestAccessLogJSON(t *testing.T) {
 	c.rest()
 	lines := bufio.NewReader(read)
 	for _, want := range []map[string]any{
-		{"client": "127.0.0.1", "method": "GET", "host": "h", "target": `/a?b="`, "status": 200.0, "bytes_in": 74.0, "bytes_out": 50.0,
+		{"client": "127.0.0.1", "method": "GET", "host": "h", "target": `/a?b="`, "status": 200.0, "bytes_in": 63.0, "bytes_out": 50.0,
 			"instance": "demo/1", "referer": "r", "user_agent": "a\"b\ufffdc"},
 		{"client": "127.0.0.1", "method": "", "host": "", "target": "", "status": 400.0, "instance": "", "referer": "", "user_agent": ""},
 	} {

@@ -3,10 +3,14 @@ package proxy
 import (
 	"io"
 	"net"
+	"net/netip"
+	"os"
 	"runtime"
 	"strconv"
 	"strings"
 	"testing"
+
+	"golang.org/x/sys/unix"
 
 	"gracevisor/internal/wire"
 )
@@ -22,22 +26,25 @@ func steadyPair(t testing.TB, r *rig, answer string) (exchange func()) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { l.Close() })
-	go func() { // ended by the close of l, and of the connection
-		b, a := make([]byte, 4096), []byte(answer)
+	go func() { // ended by the close of l
+		a := []byte(answer)
 		for {
 			c, err := l.Accept()
 			if err != nil {
 				return
 			}
-			for {
-				if _, err := c.Read(b); err != nil {
-					break
+			go func() { // ended by the close of the connection
+				defer c.Close()
+				b := make([]byte, 4096)
+				for {
+					if _, err := c.Read(b); err != nil {
+						return
+					}
+					if _, err := c.Write(a); err != nil {
+						return
+					}
 				}
-				if _, err := c.Write(a); err != nil {
-					break
-				}
-			}
-			c.Close()
+			}()
 		}
 	}()
 	r.serve(l.Addr().String())
@@ -64,7 +71,7 @@ const steadyAnswer = "HTTP/1.1 200 OK\r\nDate: Mon, 23 Nov 2026 07:00:00 GMT\r\n
 func TestNoAllocation(t *testing.T) {
 	for _, format := range []string{"", "json", "combined"} {
 		r := newRig(t, func(a *wire.App) { a.Traffic.AccessLog = format })
-		read, write, err := osPipe()
+		read, write, err := os.Pipe()
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -86,7 +93,7 @@ func TestNoAllocation(t *testing.T) {
 }
 
 func BenchmarkSmallAnswer(b *testing.B) {
-	r := benchRig(b)
+	r := newRig(b, nil)
 	exchange := steadyPair(b, r, steadyAnswer+strings.Repeat("x", 100))
 	exchange()
 	b.ReportAllocs()
@@ -95,6 +102,56 @@ func BenchmarkSmallAnswer(b *testing.B) {
 	}
 }
 
-func BenchmarkIdleMemory(b *testing.B) {
-	runtime.GC()
+// BenchmarkIdleConnection prints what a connection costs that has had a request
+// and waits for the next.
+func BenchmarkIdleConnection(b *testing.B) {
+	const n = 2000
+	r := newRig(b, nil)
+	exchange := steadyPair(b, r, ok0)
+	exchange()
+	front := net.TCPAddrFromAddrPort(netip.MustParseAddrPort(r.front))
+	for b.Loop() {
+		before := memory()
+		fds := make([]int, n)
+		for i := range fds {
+			fds[i] = rawClient(b, front)
+		}
+		eventually(b, "all are served", func() bool {
+			c := r.counters()
+			return c.Status[1] >= n && c.Connections == n+1 && c.Instances[0].InFlight == 0
+		})
+		b.ReportMetric(float64(memory()-before)/n, "B/conn")
+		for _, fd := range fds {
+			unix.Close(fd)
+		}
+		eventually(b, "all have gone", func() bool { return r.counters().Connections == 1 })
+	}
+}
+
+// rawClient sends a request on a socket that costs this process no memory.
+func rawClient(b *testing.B, front *net.TCPAddr) int {
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		b.Fatal(err)
+	}
+	if err := unix.Connect(fd, &unix.SockaddrInet4{Port: front.Port, Addr: [4]byte{127, 0, 0, 1}}); err != nil {
+		b.Fatal(err)
+	}
+	if _, err := unix.Write(fd, []byte("GET / HTTP/1.1\r\nHost: h\r\n\r\n")); err != nil {
+		b.Fatal(err)
+	}
+	if n, err := unix.Read(fd, make([]byte, 4096)); n == 0 || err != nil {
+		b.Fatalf("%d bytes, %v", n, err)
+	}
+	return fd
+}
+
+// memory is what heap and stacks take, after what is not needed was given back.
+func memory() uint64 {
+	for range 4 { // stacks shrink by half in each
+		runtime.GC()
+	}
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.HeapInuse + m.StackInuse
 }

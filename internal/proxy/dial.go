@@ -25,7 +25,7 @@ func readEndpoint(t wire.Target) (e endpoint, err error) {
 		return e, fmt.Errorf("read address: unknown network %q", t.Network)
 	}
 	if e.ip, err = netip.ParseAddrPort(t.Address); err != nil {
-		return e, fmt.Errorf("read address: %w", err)
+		return e, fmt.Errorf("read address %q: %w", t.Address, err)
 	}
 	e.ip = netip.AddrPortFrom(e.ip.Addr().Unmap(), e.ip.Port())
 	return e, nil

@@ -37,7 +37,7 @@ func (c *conn) sendAnswerLength() error {
 	}
 	u := x.upstream
 	u.readBy.Store(0)
-	t := transfer{from: u, to: c.client, left: left, patience: x.route.traffic.BodyTimeout}
+	t := transfer{from: &u.sock, to: c.client, left: left, patience: x.route.traffic.BodyTimeout}
 	t.moved = func(n int) {
 		x.log.out += int64(n)
 		c.progress()

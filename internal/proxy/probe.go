@@ -29,7 +29,6 @@ type probe struct {
 
 	// Only the goroutine uses what follows.
 	verdict  wire.Verdict // as last reported; empty: never
-	target   wire.Target  // that answered last
 	failures int          // checks in a row that failed
 	silent   int          // checks in a row that nothing answered
 }

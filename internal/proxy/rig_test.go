@@ -7,7 +7,6 @@ import (
 	"io"
 	"log/slog"
 	"net"
-	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -21,7 +20,7 @@ const deadMan = 20 * time.Second
 
 // A rig is a proxy with one app, "demo", and what tests want to know of it.
 type rig struct {
-	t      *testing.T
+	t      testing.TB
 	proxy  *Proxy
 	front  string // where the proxy listens
 	events *recorder
@@ -42,7 +41,7 @@ func defaultTraffic() wire.Traffic {
 }
 
 // newRig starts a proxy without any instance. change may alter its app.
-func newRig(t *testing.T, change func(*wire.App)) *rig {
+func newRig(t testing.TB, change func(*wire.App)) *rig {
 	t.Helper()
 	r := &rig{t: t, events: newRecorder(), log: &logBuffer{}}
 	r.proxy = New(Options{Log: slog.New(slog.NewTextHandler(r.log, nil)), Events: r.events, Generation: 1})
@@ -127,7 +126,7 @@ func (r *rig) counters() wire.AppCounters {
 }
 
 // eventually waits until a condition holds.
-func eventually(t *testing.T, what string, ok func() bool) {
+func eventually(t testing.TB, what string, ok func() bool) {
 	t.Helper()
 	for end := time.Now().Add(deadMan); !ok(); time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {
@@ -191,7 +190,7 @@ func (l *logBuffer) String() string {
 
 // A backend is an app made of a function that is given each connection.
 type backend struct {
-	t     *testing.T
+	t     testing.TB
 	l     net.Listener
 	addr  string
 	mu    sync.Mutex
@@ -201,7 +200,7 @@ type backend struct {
 
 // newBackend listens on loopback TCP; handle owns the connection until it
 // returns.
-func newBackend(t *testing.T, handle func(*peer)) *backend {
+func newBackend(t testing.TB, handle func(*peer)) *backend {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -210,7 +209,7 @@ func newBackend(t *testing.T, handle func(*peer)) *backend {
 	return newBackendOn(t, l, handle)
 }
 
-func newBackendOn(t *testing.T, l net.Listener, handle func(*peer)) *backend {
+func newBackendOn(t testing.TB, l net.Listener, handle func(*peer)) *backend {
 	b := &backend{t: t, l: l, addr: l.Addr().String(), conns: make(map[net.Conn]bool)}
 	t.Cleanup(b.close)
 	b.wg.Go(func() { // ended by close
@@ -250,11 +249,11 @@ func (b *backend) close() {
 // A peer is one end of a connection in a test.
 type peer struct {
 	net.Conn
-	t *testing.T
+	t testing.TB
 	r *bufio.Reader
 }
 
-func newPeer(t *testing.T, c net.Conn) *peer {
+func newPeer(t testing.TB, c net.Conn) *peer {
 	c.SetDeadline(time.Now().Add(deadMan))
 	return &peer{c, t, bufio.NewReader(c)}
 }
@@ -317,15 +316,4 @@ func (p *peer) expect(want string) {
 	if got := string(b[:n]); got != want {
 		p.t.Errorf("got %q (%v), want %q", got, err, want)
 	}
-}
-
-// file is the write end of a pipe, and reads what is written to it.
-func pipeFile(t *testing.T) (r, w *os.File) {
-	t.Helper()
-	r, w, err := os.Pipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { r.Close() })
-	return r, w
 }

@@ -91,29 +91,29 @@ func (p *pipe) close() {
 // fill takes bytes from a socket into the empty pipe; -1 means that none are
 // there yet, 0 that the stream has ended.
 func (p *pipe) fill(fd, want int) (int, error) {
-	n, err := unix.Splice(fd, nil, p.w, nil, min(want, p.size), unix.SPLICE_F_MOVE|unix.SPLICE_F_NONBLOCK)
+	n, errno := splice(fd, p.w, min(want, p.size))
 	switch {
-	case err == unix.EAGAIN || err == unix.EINTR:
+	case again(errno):
 		return -1, nil
-	case err != nil:
-		return 0, err
+	case errno != 0:
+		return 0, errno
 	}
-	p.held = int(n)
-	return int(n), nil
+	p.held = n
+	return n, nil
 }
 
 // drain moves what the pipe holds into a socket, and reports whether the wait
 // is over: all moved, or an error.
 func (p *pipe) drain(fd int) (over bool, err error) {
 	for p.held > 0 {
-		n, err := unix.Splice(p.r, nil, fd, nil, p.held, unix.SPLICE_F_MOVE|unix.SPLICE_F_NONBLOCK)
-		if err == unix.EAGAIN || err == unix.EINTR {
+		n, errno := splice(p.r, fd, p.held)
+		if again(errno) {
 			return false, nil
 		}
-		if err != nil {
-			return true, err
+		if errno != 0 {
+			return true, errno
 		}
-		p.held -= int(n)
+		p.held -= n
 	}
 	return true, nil
 }

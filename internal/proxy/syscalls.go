@@ -31,6 +31,16 @@ func send(fd int, p []byte) (int, unix.Errno) {
 	return int(n), 0
 }
 
+// splice moves bytes between a pipe and a socket, splice(2).
+func splice(from, to, n int) (int, unix.Errno) {
+	m, _, errno := unix.RawSyscall6(unix.SYS_SPLICE, uintptr(from), 0, uintptr(to), 0, uintptr(n),
+		unix.SPLICE_F_MOVE|unix.SPLICE_F_NONBLOCK)
+	if errno != 0 {
+		return 0, errno
+	}
+	return int(m), 0
+}
+
 // again reports whether a call has to be made again once the socket is ready.
 func again(errno unix.Errno) bool { return errno == unix.EAGAIN || errno == unix.EINTR }
 

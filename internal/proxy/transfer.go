@@ -8,12 +8,12 @@ import (
 )
 
 // spliceFrom is the number of bytes from which on a body is spliced: below it,
-// the four calls that a pipe takes cost more than copying.
+// the calls that a pipe takes cost more than copying.
 const spliceFrom = 64 << 10
 
 // A transfer moves bytes in one direction, until there are no more or left have
-// been moved: between two sockets by splice, where that pays, else through a
-// buffer.
+// been moved: from socket to socket by splice while that pays, else through a
+// buffer, which it has only while there are bytes to move.
 type transfer struct {
 	from, to stream
 	left     int64 // bytes to move; negative: until the end
@@ -25,6 +25,10 @@ type transfer struct {
 	ended *atomic.Bool
 	// moved is told of every bytes that were written.
 	moved func(n int)
+
+	buf   *buffer
+	bulk  bool // much comes at a time
+	plain bool // no splice: not two sockets, or no pipe to be had
 }
 
 // run returns what broke the transfer, by side. Without an error, and left over
@@ -32,56 +36,72 @@ type transfer struct {
 func (t *transfer) run() (fromErr, toErr error) {
 	src, ok1 := t.from.(*sock)
 	dst, ok2 := t.to.(*sock)
-	if ok1 && ok2 && (t.left < 0 || t.left >= spliceFrom) {
-		fromErr, toErr = t.splice(src, dst)
-		if !errors.Is(fromErr, errNoPipe) {
+	t.plain = !ok1 || !ok2
+	t.bulk = t.left >= spliceFrom
+	for t.left != 0 {
+		var n int
+		t.from.socket().readBy.Store(t.from.socket().deadline(t.bound()))
+		if t.bulk && !t.plain {
+			n, fromErr, toErr = t.splice(src, dst)
+		} else {
+			n, fromErr, toErr = t.copy()
+		}
+		switch {
+		case errors.Is(fromErr, errNoPipe):
+			t.plain = true
+			continue
+		case fromErr != nil || toErr != nil || n == 0:
 			return fromErr, toErr
 		}
-	}
-	return t.copy()
-}
-
-func (t *transfer) splice(src, dst *sock) (fromErr, toErr error) {
-	for t.left != 0 {
-		src.readBy.Store(src.deadline(t.bound()))
-		p, n, err := src.spliceIn(t.left)
-		if err != nil || n == 0 {
-			return err, nil
-		}
-		t.took(n)
-		dst.writeWithin(t.bound())
-		err = dst.spliceOut(p)
-		pipes.put(p)
-		if err != nil {
-			return nil, err
-		}
 		t.moved(n)
 	}
 	return nil, nil
 }
 
-func (t *transfer) copy() (fromErr, toErr error) {
-	b := takeCopyBuffer()
-	defer putCopyBuffer(b)
-	src, dst := t.from.socket(), t.to.socket()
-	for t.left != 0 {
-		p := b.b
-		if t.left > 0 {
-			p = p[:min(t.left, int64(len(p)))]
-		}
-		src.readBy.Store(src.deadline(t.bound()))
-		n, err := t.from.read(p)
-		if err != nil || n == 0 {
-			return err, nil
-		}
-		t.took(n)
-		dst.writeWithin(t.bound())
-		if err := t.to.write(p[:n]); err != nil {
-			return nil, err
-		}
-		t.moved(n)
+// splice moves bytes once, without copying them.
+func (t *transfer) splice(src, dst *sock) (n int, fromErr, toErr error) {
+	p, n, err := src.spliceIn(t.left)
+	if err != nil || n == 0 {
+		return 0, err, nil
 	}
-	return nil, nil
+	t.took(n)
+	t.bulk = t.left > 0 || n >= copySize
+	dst.writeWithin(t.bound())
+	err = dst.spliceOut(p)
+	pipes.put(p)
+	return n, nil, err
+}
+
+// copy moves bytes once, through a buffer.
+func (t *transfer) copy() (n int, fromErr, toErr error) {
+	n, err := t.from.readIdle(t)
+	if t.buf == nil {
+		return 0, err, nil
+	}
+	defer t.giveBack()
+	if err != nil || n == 0 {
+		return 0, err, nil
+	}
+	t.took(n)
+	t.bulk = t.left < 0 && n == copySize
+	t.to.socket().writeWithin(t.bound())
+	return n, nil, t.to.write(t.buf.b[:n])
+}
+
+// lend and giveBack make a transfer the lender of its buffer.
+func (t *transfer) lend() []byte {
+	if t.buf == nil {
+		t.buf = takeCopyBuffer()
+	}
+	if t.left > 0 {
+		return t.buf.b[:min(t.left, int64(len(t.buf.b)))]
+	}
+	return t.buf.b
+}
+
+func (t *transfer) giveBack() {
+	putCopyBuffer(t.buf)
+	t.buf = nil
 }
 
 // bound is how long to wait for one side now.

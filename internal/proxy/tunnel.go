@@ -54,9 +54,9 @@ const tunnelHalfLife = 5 * time.Minute
 func (c *conn) join(u *upstream, a *app) {
 	count := a.counters.of(c)
 	t := &pairing{}
-	t.up = transfer{from: c.client, to: u, left: -1, half: &t.half,
+	t.up = transfer{from: c.client, to: &u.sock, left: -1, half: &t.half,
 		moved: func(n int) { count.bytesIn.Add(uint64(n)) }}
-	t.down = transfer{from: u, to: c.client, left: -1, half: &t.half,
+	t.down = transfer{from: &u.sock, to: c.client, left: -1, half: &t.half,
 		moved: func(n int) { count.bytesOut.Add(uint64(n)) }}
 	for _, s := range [...]*sock{&c.sock, &u.sock} {
 		s.readBy.Store(0)

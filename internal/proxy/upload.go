@@ -97,7 +97,7 @@ func (c *conn) sendBody(u *upload) error {
 }
 
 func (c *conn) sendLength(u *upload) error {
-	t := transfer{from: c.client, to: u.to, left: u.left, ended: &u.read, patience: c.x.route.traffic.BodyTimeout}
+	t := transfer{from: c.client, to: &u.to.sock, left: u.left, ended: &u.read, patience: c.x.route.traffic.BodyTimeout}
 	t.moved = func(n int) {
 		c.x.log.in += int64(n)
 		c.progress()

@@ -1,6 +1,7 @@
 package supervisor
 
 import (
+	"encoding/json"
 	"os"
 	"time"
 
@@ -57,6 +58,9 @@ type app struct {
 	accessLog *os.File
 	// accessLogFor is the configuration that accessLog was opened for.
 	accessLogFor config.LogFile
+
+	// encoded is the app as it was saved, or nil if it has changed.
+	encoded json.RawMessage
 
 	// leaving are jobs that wait until instances have gone.
 	leaving []*job
@@ -132,7 +136,10 @@ func (s *Supervisor) stopApp(a *app, want desired, why string) {
 }
 
 // touch notes that the app's state changed.
-func (a *app) touch() { a.since = time.Now() }
+func (a *app) touch() {
+	a.since = time.Now()
+	a.encoded = nil
+}
 
 // fail notes that the tries of an app are used up. It is tried again some time
 // later if nothing of it serves well.
@@ -193,6 +200,7 @@ func (s *Supervisor) adoptPlan(a *app, plan *config.App) {
 	}
 	moved := a.plan.External != plan.External
 	a.plan = plan
+	s.changed(a)
 	s.stale = true
 	s.openAccessLog(a)
 	if moved {

@@ -97,6 +97,7 @@ func (s *Supervisor) try(t *attempt) {
 		return
 	}
 	t.candidate = i
+	s.changed(t.app)
 	s.launch(i)
 }
 
@@ -105,6 +106,7 @@ func (s *Supervisor) try(t *attempt) {
 func (s *Supervisor) tryFailed(t *attempt, why string, output []string) {
 	a := t.app
 	t.candidate = nil
+	s.changed(a)
 	s.releaseSlot(t)
 	t.failures++
 	a.lastError, a.lastOutput = why, output
@@ -127,6 +129,7 @@ func (s *Supervisor) tryFailed(t *attempt, why string, output []string) {
 func (s *Supervisor) succeed(t *attempt, i *instance) {
 	a := t.app
 	a.attempt = nil
+	s.changed(a)
 	a.failed = false
 	a.lastError, a.lastOutput = "", nil
 	a.touch()
@@ -149,6 +152,7 @@ func (s *Supervisor) cancelAttempt(a *app, result control.Result, why string) {
 		return
 	}
 	a.attempt = nil
+	s.changed(a)
 	s.soon(s.collectSockets)
 	if t.pause != nil {
 		t.pause.Stop()

@@ -22,6 +22,7 @@ func (s *Supervisor) step(i *instance, event lifecycle.Event) {
 		return
 	}
 	i.enter(transition.Next)
+	s.changed(i.app)
 	s.log.Debug("instance stepped", "app", i.app.name, "instance", i.number,
 		"event", event.String(), "from", from.String(), "state", i.state.String())
 	replaced := i.replaced
@@ -192,9 +193,12 @@ func (s *Supervisor) sendStop(i *instance) {
 	}
 	sig := syscall.Signal(i.plan.StopSignal)
 	s.log.Info("stopping instance", "app", i.app.name, "instance", i.number, "pid", i.pid, "signal", sig.String())
-	if err := i.process.Signal(sig); err != nil && !errors.Is(err, os.ErrProcessDone) {
-		s.log.Warn("cannot send stop signal", "app", i.app.name, "instance", i.number, "pid", i.pid, "error", err)
-	}
+	// A successor that does not know of it would go on using the instance.
+	s.onceSaved(func() {
+		if err := i.process.Signal(sig); err != nil && !errors.Is(err, os.ErrProcessDone) {
+			s.log.Warn("cannot send stop signal", "app", i.app.name, "instance", i.number, "pid", i.pid, "error", err)
+		}
+	})
 }
 
 // kill sends SIGKILL to everything of the instance, now or as soon as it has a
@@ -251,6 +255,7 @@ func (s *Supervisor) remove(i *instance) {
 		}
 	}
 	s.stale = true
+	s.changed(a)
 	if a.desired != running && len(a.instances) == 0 {
 		a.touch() // it is stopped now
 	}

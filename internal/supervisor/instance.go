@@ -147,11 +147,14 @@ func (s *Supervisor) started(i *instance, m instanceStarted) {
 	}
 	p := m.process
 	i.process, i.pid = p, p.ID()
-	if i.killed {
-		s.kill(i)
-	} else if err := p.Go(); err != nil {
-		i.note("cannot start: %v", err)
-	}
+	s.changed(i.app)
+	s.onceSaved(func() {
+		if i.killed {
+			s.kill(i)
+		} else if err := p.Go(); err != nil {
+			i.note("cannot start: %v", err)
+		}
+	})
 	go func() { // ends with the process
 		err := p.Launched()
 		s.post(instanceLaunched{i, err})

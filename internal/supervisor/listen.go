@@ -76,6 +76,7 @@ func (s *Supervisor) bound(b *binding, set activation.Set) {
 		}
 	}
 	a.binding = nil
+	s.restoring = max(s.restoring-1, 0)
 	if !current {
 		if alive {
 			s.listen(a)

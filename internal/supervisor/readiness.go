@@ -117,6 +117,7 @@ func (s *Supervisor) probed(r *wire.ProbeResult) {
 		return
 	}
 	i.verdict = r.Verdict
+	s.changed(i.app)
 	if r.Reason != "" {
 		i.err = r.Reason
 	}

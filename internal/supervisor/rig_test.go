@@ -40,10 +40,12 @@ type rig struct {
 	tables     map[[2]uint64]*wire.Table
 	sockets    []*activation.Listener
 	taken      map[string]bool // addresses that somebody else has
+	binding    time.Duration   // how long it takes to bind
 	lookupErr  error
 	outputs    int
 	accessLogs []*os.File
 	forgotten  []string
+	cutOff     bool // instances may be stopped that have requests
 }
 
 // run makes a rig in a bubble, has a supervisor run the plan, calls test and
@@ -68,8 +70,8 @@ func runWith(t *testing.T, plan *config.Plan, prepare, test func(*rig)) {
 		r.s = New(Options{Log: slog.New(journalHandler{rig: r}), System: r.system(), Plan: plan, Version: "test"})
 		prepare(r)
 		go r.s.Run() // ends by end
+		defer r.end()
 		test(r)
-		r.end()
 	})
 }
 
@@ -77,10 +79,17 @@ func runWith(t *testing.T, plan *config.Plan, prepare, test func(*rig)) {
 func (r *rig) end() {
 	r.t.Helper()
 	r.s.Stop()
+	if r.t.Failed() {
+		r.s.Stop() // now
+		<-r.s.Ended()
+		return
+	}
 	select {
 	case <-r.s.Ended():
 	case <-time.After(patience):
-		r.t.Fatalf("the supervisor does not end:\n%s", r.all())
+		r.t.Errorf("the supervisor does not end:\n%s", r.all())
+		r.s.Stop()
+		<-r.s.Ended()
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()

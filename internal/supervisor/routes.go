@@ -19,7 +19,7 @@ type ackWaiter struct {
 // last one does not. While that one is unacknowledged the next waits, so that a
 // burst of changes costs two tables and not a hundred.
 func (s *Supervisor) publish() {
-	if !s.stale || s.awaitsAck() || !s.anyWorkerReady() {
+	if !s.stale || s.restoring > 0 || s.awaitsAck() || !s.anyWorkerReady() {
 		return
 	}
 	table := s.table(s.revision + 1)
@@ -30,6 +30,7 @@ func (s *Supervisor) publish() {
 	}
 	defer memfd.Close()
 	s.stale = false
+	s.unsaved = true
 	s.revision = table.Revision
 	s.noteRouted()
 	for _, w := range s.workers {

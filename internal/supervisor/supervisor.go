@@ -53,6 +53,15 @@ type Supervisor struct {
 	// awaitingAck are called when all workers have acknowledged a revision.
 	awaitingAck []ackWaiter
 
+	// unsaved: the state may differ from the one that was saved. afterSave
+	// waits for that.
+	unsaved   bool
+	afterSave []func()
+	// restoring counts the apps of a predecessor that have yet to get their
+	// listeners back.
+	restoring int
+	inherited *Inheritance
+
 	// todo holds what is to be done before the next message is taken: the
 	// owner of the state never posts to itself.
 	todo []func()
@@ -67,24 +76,27 @@ type Options struct {
 	System  System
 	Plan    *config.Plan
 	Version string
+	// Inherited is what a predecessor has left, or nil.
+	Inherited *Inheritance
 }
 
 // New makes a Supervisor; Run makes it live.
 func New(o Options) *Supervisor {
 	ctx, cancel := context.WithCancel(context.Background())
 	s := &Supervisor{
-		log:     o.Log,
-		system:  o.System,
-		inbox:   make(chan message, 256),
-		ended:   make(chan struct{}),
-		ctx:     ctx,
-		cancel:  cancel,
-		plan:    o.Plan,
-		version: o.Version,
-		apps:    make(map[string]*app),
-		slots:   slots{limit: o.Plan.ParallelRestarts},
-		sockets: make(map[string]*socket),
-		workers: make(map[uint64]*worker),
+		log:       o.Log,
+		system:    o.System,
+		inbox:     make(chan message, 256),
+		ended:     make(chan struct{}),
+		ctx:       ctx,
+		cancel:    cancel,
+		plan:      o.Plan,
+		version:   o.Version,
+		inherited: o.Inherited,
+		apps:      make(map[string]*app),
+		slots:     slots{limit: o.Plan.ParallelRestarts},
+		sockets:   make(map[string]*socket),
+		workers:   make(map[uint64]*worker),
 
 		lastNumbers: make(map[string]uint64),
 	}
@@ -105,18 +117,28 @@ func (s *Supervisor) probePort(port int) error {
 func (s *Supervisor) Run() {
 	defer s.cancel()
 	defer close(s.ended)
-	s.began = time.Now()
-	s.startWorker()
-	for _, a := range s.plan.Apps {
-		s.addApp(a, "boot", nil)
+	if s.inherited != nil {
+		s.restore(s.inherited)
+	} else {
+		s.boot()
 	}
 	s.settle()
+	s.save()
 	for !s.finished {
 		s.handle(<-s.inbox)
 	}
 	s.closeSockets()
 	for _, a := range s.apps {
 		s.closeAccessLog(a)
+	}
+}
+
+// boot begins from nothing.
+func (s *Supervisor) boot() {
+	s.began = time.Now()
+	s.startWorker()
+	for _, a := range s.plan.Apps {
+		s.addApp(a, "boot", nil)
 	}
 }
 
@@ -131,6 +153,7 @@ func (s *Supervisor) handle(m message) {
 		default:
 			s.publish()
 			s.settle()
+			s.save()
 			return
 		}
 	}

@@ -22,11 +22,14 @@ import (
 // system is the scripted System.
 func (r *rig) system() System {
 	return System{
-		Start:           r.start,
-		ProbePort:       r.probePort,
-		OpenOutput:      r.openOutput,
-		OpenAccessLog:   r.openAccessLog,
-		LastLines:       func(app string, n uint64, _ int) []string { return []string{fmt.Sprintf("last words of %s/%d", app, n)} },
+		Start:         r.start,
+		ProbePort:     r.probePort,
+		OpenOutput:    r.openOutput,
+		OpenAccessLog: r.openAccessLog,
+		SettleOutput:  func(string, uint64) {},
+		LastLines: func(app string, n uint64, _ int) []string {
+			return []string{fmt.Sprintf("last words of %s/%d", app, n)}
+		},
 		ForgetOutput:    r.forgetOutput,
 		StartWorker:     r.startWorker,
 		Listen:          r.listen,
@@ -201,8 +204,12 @@ func (r *rig) resolve(_ context.Context, host string, port int) ([]wire.Target, 
 
 // listen binds as the kernel does: an address is in use as long as anybody, a
 // worker too, has a socket that listens on it.
-func (r *rig) listen(_ context.Context, want activation.Want, held []*activation.Listener) activation.Set {
-	time.Sleep(time.Millisecond)
+func (r *rig) listen(ctx context.Context, want activation.Want, held []*activation.Listener) activation.Set {
+	select {
+	case <-time.After(r.bindTakes()):
+	case <-ctx.Done():
+		return activation.Set{Err: ctx.Err()}
+	}
 	address := netip.AddrPortFrom(netip.MustParseAddr(want.Host), uint16(want.Port))
 	for _, l := range held {
 		if l.Address == address {
@@ -233,6 +240,12 @@ func (r *rig) listen(_ context.Context, want activation.Want, held []*activation
 	r.sockets = append(r.sockets, l)
 	r.journal = append(r.journal, "bound "+address.String())
 	return activation.Set{Listeners: []*activation.Listener{l}}
+}
+
+func (r *rig) bindTakes() time.Duration {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.binding
 }
 
 // occupy lets an address, or a port, be somebody else's, or nobody's.

@@ -2,6 +2,7 @@ package supervisor
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -24,6 +25,16 @@ func (r *rig) workerErr() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.noWorkers
+}
+
+// failWorkers makes the start of workers fail, or not any more.
+func (r *rig) failWorkers(on bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.noWorkers = nil
+	if on {
+		r.noWorkers = errors.New("no worker can be started")
+	}
 }
 
 func (r *rig) allWorkers() []*fakeWorker {
@@ -66,6 +77,18 @@ func (w *fakeWorker) hasTable() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.table != nil
+}
+
+func (w *fakeWorker) probing(instance string) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.probes[instance] != nil
+}
+
+func (w *fakeWorker) isDraining() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.draining
 }
 
 func (w *fakeWorker) holds(file string) bool {
@@ -146,16 +169,25 @@ func (w *fakeWorker) answered(id string) {
 	}
 }
 
-// mumble keeps the acknowledgements back, or lets them go.
-func (w *fakeWorker) mumble(on bool) {
+// mumble makes the worker keep its acknowledgements, from that of the switch to
+// an instance on.
+func (w *fakeWorker) mumble(instance string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.mumbling = on
-	if !on && !w.dead {
-		for _, m := range w.unsaid {
-			w.outbox <- m
-		}
-		w.unsaid = nil
+	w.mumblesAt = instance
+}
+
+// speak lets go of the acknowledgements.
+func (w *fakeWorker) speak() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	unsaid := w.unsaid
+	w.mumbling, w.mumblesAt, w.unsaid = false, "", nil
+	if w.dead {
+		return
+	}
+	for _, m := range unsaid {
+		w.say(m)
 	}
 }
 
@@ -188,6 +220,12 @@ func (r *rig) checkUp(name string) {
 // checkIdle finds a fault if a worker has a request on an instance, or may begin
 // one: it is about to be stopped.
 func (r *rig) checkIdle(name string) {
+	r.mu.Lock()
+	cutOff := r.cutOff
+	r.mu.Unlock()
+	if cutOff {
+		return
+	}
 	for _, w := range r.livingWorkers() {
 		w.mu.Lock()
 		i := w.instances[name]
@@ -228,7 +266,7 @@ func (r *rig) do(verb control.Verb, apps ...string) *followed {
 func (r *rig) apply(verb control.Verb, plan *config.Plan, apps ...string) *followed {
 	r.t.Helper()
 	request := control.Request{Verb: verb, Apps: apps}
-	o, err := r.s.Apply(context.Background(), plan, request)
+	o, err := r.s.Apply(context.Background(), plan, request, nil)
 	if err != nil {
 		r.t.Fatalf("%s: %v", verb, err)
 	}

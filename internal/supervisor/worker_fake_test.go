@@ -24,8 +24,10 @@ type fakeWorker struct {
 
 	mu   sync.Mutex
 	dead bool
-	// deaf: it takes nothing. mumbling: it keeps its acknowledgements.
+	// deaf: it takes nothing. mumbling: it keeps its acknowledgements, from the
+	// first table on that sends requests to mumblesAt.
 	deaf, mumbling bool
+	mumblesAt      string
 	unheard        []wire.Message
 	unsaid         []wire.Message
 	revision       uint64
@@ -183,6 +185,8 @@ func (w *fakeWorker) say(m wire.Message) {
 	if _, ok := m.(*wire.Ack); ok && w.mumbling {
 		w.unsaid = append(w.unsaid, m)
 		return
+	} else if ok {
+		w.rig.note("ack by worker %d", w.generation)
 	}
 	w.outbox <- m
 }
@@ -191,7 +195,7 @@ func (w *fakeWorker) say(m wire.Message) {
 // flight is told before the acknowledgement.
 func (w *fakeWorker) apply(t *wire.Table) {
 	w.revision, w.table = t.Revision, t
-	w.rig.note("table %d at worker %d: %s", t.Revision, w.generation, brief(t))
+	w.rig.note("table at worker %d: %s", w.generation, brief(t))
 	serving := make(map[string]bool)
 	named := make(map[string]bool)
 	listeners := make(map[string]bool)
@@ -226,8 +230,10 @@ func (w *fakeWorker) apply(t *wire.Table) {
 			delete(w.instances, id)
 		}
 	}
+	if serving[w.mumblesAt] {
+		w.mumbling, w.mumblesAt = true, ""
+	}
 	maps.DeleteFunc(w.files, func(name string, _ bool) bool { return !listeners[name] && name[:2] != "ac" })
-	w.rig.note("ack %d by worker %d", t.Revision, w.generation)
 	w.say(&wire.Ack{Revision: t.Revision})
 }
 

@@ -35,6 +35,8 @@ type worker struct {
 	pid        int
 	outbox     *wire.Outbox
 	began      time.Time
+	// build is the version that it is of.
+	build string
 	// ready: it has answered Hello. draining: it was told to leave. gone: its
 	// conversation or its process has ended.
 	ready, draining, gone bool
@@ -60,14 +62,7 @@ func (s *Supervisor) startWorker() {
 		return
 	}
 	s.nextGeneration++
-	w := &worker{
-		generation: s.nextGeneration,
-		outbox:     wire.NewOutbox(),
-		began:      time.Now(),
-		sent:       make(map[string]bool),
-		counters:   make(map[int]*wire.Counters),
-	}
-	s.workers[w.generation] = w
+	w := s.newWorker(s.nextGeneration)
 	go func() { // ends when the process is started
 		p, err := s.system.StartWorker(w.generation)
 		s.post(workerStarted{w, p, err})
@@ -85,13 +80,9 @@ func (s *Supervisor) workerStarted(w *worker, p WorkerProcess, err error) {
 	if s.stopping != nil {
 		s.dismiss(w) // it came too late to serve
 	}
+	s.unsaved = true
 	w.outbox.Post(&wire.Hello{Version: wire.Version, Generation: w.generation})
-	go s.listenTo(w) // ends with the conversation
-	go s.talkTo(w)   // ends with the conversation
-	go func() {      // ends with the process
-		s.post(workerExited{w, p.Wait()})
-	}()
-	s.tickWorker(w)
+	s.converse(w)
 }
 
 // talkTo sends a worker what is posted to it. That it has hung up the reader
@@ -150,6 +141,7 @@ func (s *Supervisor) workerReady(w *worker) {
 		return
 	}
 	w.ready = true
+	s.unsaved = true
 	s.log.Info("worker ready", "worker", w.generation, "pid", w.pid)
 	s.stale = true
 	s.probeAgain()
@@ -237,6 +229,7 @@ func (s *Supervisor) workerExited(w *worker, exit process.Exit) {
 // workerGone forgets a worker: what was in flight on it has ended with it.
 func (s *Supervisor) workerGone(w *worker) {
 	w.gone = true
+	s.unsaved = true
 	w.outbox.Close()
 	delete(s.workers, w.generation)
 	for _, a := range s.apps {

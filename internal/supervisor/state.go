@@ -1,0 +1,204 @@
+package supervisor
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"gracevisor/internal/config"
+	"gracevisor/internal/supervisor/lifecycle"
+	"gracevisor/internal/wire"
+)
+
+// stateVersion is the version of State. One version back is read too.
+const stateVersion = 1
+
+// State is all that a supervisor has to know to go on where another one has
+// ended, by an exec or by its death: what it held in memory. The files that
+// belong to it come beside it, by name.
+type State struct {
+	Version int    `json:"version"`
+	Build   string `json:"build"`
+	// Began is when the first of the line was started.
+	Began          time.Time         `json:"began"`
+	Plan           *config.Plan      `json:"plan"`
+	Apps           []json.RawMessage `json:"apps"`
+	LastNumbers    map[string]uint64 `json:"last_numbers,omitempty"`
+	Workers        []workerState     `json:"workers"`
+	NextGeneration uint64            `json:"next_generation"`
+	Revision       uint64            `json:"revision"`
+}
+
+// appState is an app in a State.
+type appState struct {
+	Name       string          `json:"name"`
+	Plan       *config.App     `json:"plan"`
+	Desired    desired         `json:"desired"`
+	Failed     bool            `json:"failed,omitempty"`
+	Crashes    int             `json:"crashes,omitempty"`
+	Restarts   uint64          `json:"restarts,omitempty"`
+	LastError  string          `json:"last_error,omitempty"`
+	LastOutput []string        `json:"last_output,omitempty"`
+	Since      time.Time       `json:"since"`
+	LastNumber uint64          `json:"last_number"`
+	Attempt    *attemptState   `json:"attempt,omitempty"`
+	Instances  []instanceState `json:"instances,omitempty"`
+}
+
+// attemptState is an attempt in a State. Who waited for it has gone.
+type attemptState struct {
+	Plan     *config.App `json:"plan"`
+	Reason   string      `json:"reason"`
+	Failures int         `json:"failures,omitempty"`
+	// Candidate is the number of its instance, or 0.
+	Candidate uint64 `json:"candidate,omitempty"`
+}
+
+// instanceState is an instance in a State.
+type instanceState struct {
+	Number      uint64          `json:"number"`
+	Plan        *config.App     `json:"plan"`
+	State       lifecycle.State `json:"state"`
+	Began       time.Time       `json:"began"`
+	Since       time.Time       `json:"since"`
+	ServedSince time.Time       `json:"served_since"`
+	Reason      string          `json:"reason"`
+	PID         int             `json:"pid,omitempty"`
+	Port        int             `json:"port,omitempty"`
+	Socket      string          `json:"socket,omitempty"`
+	Targets     []wire.Target   `json:"targets,omitempty"`
+	Target      wire.Target     `json:"target"`
+	Killed      bool            `json:"killed,omitempty"`
+	Replaced    []uint64        `json:"replaced,omitempty"`
+	Error       string          `json:"error,omitempty"`
+}
+
+// workerState is a worker in a State.
+type workerState struct {
+	Generation uint64    `json:"generation"`
+	PID        int       `json:"pid"`
+	Began      time.Time `json:"began"`
+	Build      string    `json:"build"`
+	Ready      bool      `json:"ready,omitempty"`
+	Draining   bool      `json:"draining,omitempty"`
+	Ordered    uint64    `json:"ordered,omitempty"`
+}
+
+// ReadState reads a State that a supervisor of this or the last version wrote.
+func ReadState(data []byte) (*State, error) {
+	state := new(State)
+	if err := json.Unmarshal(data, state); err != nil {
+		return nil, fmt.Errorf("read state: %w", err)
+	}
+	if state.Version < stateVersion-1 || state.Version < 1 || state.Version > stateVersion+1 {
+		return nil, fmt.Errorf("read state: it has version %d; this build reads %d and its neighbours", state.Version, stateVersion)
+	}
+	if state.Plan == nil {
+		return nil, fmt.Errorf("read state: it holds no plan")
+	}
+	for _, raw := range state.Apps {
+		var a appState
+		if err := json.Unmarshal(raw, &a); err != nil {
+			return nil, fmt.Errorf("read state: %w", err)
+		}
+		if a.Plan == nil || a.Name == "" {
+			return nil, fmt.Errorf("read state: app %q has no plan", a.Name)
+		}
+	}
+	return state, nil
+}
+
+// save writes the state as it is, if it may have changed, and then does what had
+// to wait for that. Only apps that changed are encoded again.
+func (s *Supervisor) save() {
+	if s.unsaved && s.system.Save != nil {
+		data, err := json.Marshal(s.state())
+		if err == nil {
+			err = s.system.Save(data)
+		}
+		if err != nil {
+			s.log.Error("cannot save the state; a crash now would lose what has changed", "error", err)
+		}
+	}
+	s.unsaved = false
+	waiting := s.afterSave
+	s.afterSave = nil
+	for _, f := range waiting {
+		f()
+	}
+}
+
+// onceSaved does something when the state at hand is saved: what can not be
+// taken back must not happen before a successor would know of it.
+func (s *Supervisor) onceSaved(f func()) {
+	s.unsaved = true
+	s.afterSave = append(s.afterSave, f)
+}
+
+// changed notes that an app has to be encoded again.
+func (s *Supervisor) changed(a *app) {
+	a.encoded = nil
+	s.unsaved = true
+}
+
+// state puts together what is to be saved.
+func (s *Supervisor) state() *State {
+	state := &State{
+		Version: stateVersion, Build: s.version, Began: s.began, Plan: s.plan,
+		LastNumbers: s.lastNumbers, NextGeneration: s.nextGeneration, Revision: s.revision,
+	}
+	for _, name := range s.order {
+		a := s.apps[name]
+		if a.encoded == nil {
+			encoded, err := json.Marshal(a.save())
+			if err != nil {
+				s.log.Error("cannot encode app", "app", name, "error", err)
+				continue
+			}
+			a.encoded = encoded
+		}
+		state.Apps = append(state.Apps, a.encoded)
+	}
+	for _, w := range s.workers {
+		if w.process != nil && !w.gone {
+			state.Workers = append(state.Workers, workerState{
+				Generation: w.generation, PID: w.pid, Began: w.began, Build: w.build,
+				Ready: w.ready, Draining: w.draining, Ordered: w.ordered,
+			})
+		}
+	}
+	return state
+}
+
+func (a *app) save() *appState {
+	state := &appState{
+		Name: a.name, Plan: a.plan, Desired: a.desired, Failed: a.failed, Crashes: a.crashes,
+		Restarts: a.restarts, LastError: a.lastError, LastOutput: a.lastOutput,
+		Since: a.since, LastNumber: a.lastNumber,
+	}
+	if t := a.attempt; t != nil {
+		state.Attempt = &attemptState{Plan: t.plan, Reason: t.reason, Failures: t.failures}
+		if t.candidate != nil {
+			state.Attempt.Candidate = t.candidate.number
+		}
+	}
+	for _, i := range a.instances {
+		state.Instances = append(state.Instances, i.save())
+	}
+	return state
+}
+
+func (i *instance) save() instanceState {
+	state := instanceState{
+		Number: i.number, Plan: i.plan, State: i.state, Began: i.began, Since: i.since,
+		ServedSince: i.servedSince, Reason: i.reason, PID: i.pid, Port: i.port,
+		Targets: i.targets, Target: i.target, Killed: i.killed, Error: i.err,
+	}
+	if i.socket != nil {
+		state.Socket = i.socket.Path()
+	}
+	for _, old := range i.replaced {
+		state.Replaced = append(state.Replaced, old.number)
+	}
+	return state
+}
