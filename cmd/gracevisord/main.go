@@ -19,6 +19,12 @@ func main() {
 			os.Exit(process.LaunchMain())
 		case daemon.WorkerRole:
 			os.Exit(exitStatus(worker.Main()))
+		case daemon.CheckRole:
+			os.Exit(exitStatus(daemon.CheckState(os.NewFile(daemon.CheckFD, "snapshot"))))
+		case process.HolderRole:
+			os.Exit(exitStatus(process.HolderMain()))
+		case process.HoldRole:
+			process.HoldMain()
 		}
 	}
 	signals := make(chan os.Signal, 16)

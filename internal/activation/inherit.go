@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"os"
 	"strconv"
+	"strings"
 
 	"github.com/coreos/go-systemd/v22/activation"
 	"golang.org/x/sys/unix"
@@ -15,25 +16,45 @@ import (
 // firstListenFD is SD_LISTEN_FDS_START of sd_listen_fds(3).
 const firstListenFD = 3
 
-// takeInherited takes the sockets that the service manager has passed, and the
-// variables that tell of them out of the environment. What is no listening
-// stream socket is told and closed.
-func takeInherited(log *slog.Logger) []*Listener {
+// takePassed takes the files that the service manager has passed: sockets, and
+// what an earlier daemon had put into its store, by name. The variables that tell
+// of them are taken out of the environment.
+func takePassed(log *slog.Logger) (sockets []*os.File, kept map[string]*os.File) {
 	if err := checkListenFDs(); err != nil {
-		log.Error("cannot take sockets from the service manager", "error", err)
+		log.Error("cannot take files from the service manager", "error", err)
 	}
+	kept = make(map[string]*os.File)
+	for _, file := range activation.Files(true) {
+		name, ok := strings.CutPrefix(file.Name(), keptPrefix)
+		switch {
+		case !ok:
+			sockets = append(sockets, file)
+		case kept[name] != nil:
+			log.Warn("the service manager has a file twice in its store", "name", name)
+			file.Close()
+		default:
+			kept[name] = file
+		}
+	}
+	return sockets, kept
+}
+
+// listenersOf makes listeners of what the service manager passed. What is no
+// listening stream socket is told and closed.
+func listenersOf(log *slog.Logger, sockets []*os.File) []*Listener {
 	var taken []*Listener
 	seen := make(map[string]bool)
-	for _, file := range activation.Files(true) {
-		l, err := inherit(file)
+	for _, file := range sockets {
+		name := file.Name()
+		l, err := inherit(file, SourceSystemd)
 		if err != nil {
-			log.Error("cannot use a socket from the service manager", "name", file.Name(), "error", err)
+			log.Error("cannot use a socket from the service manager", "name", name, "error", err)
 			file.Close()
 			continue
 		}
 		if seen[l.Name()] {
 			log.Warn("the service manager passed a socket twice", "address", l.Name())
-			file.Close()
+			l.File.Close()
 			continue
 		}
 		seen[l.Name()] = true
@@ -69,12 +90,12 @@ func checkListenFDs() error {
 // inherit makes a Listener of a file that was passed. The file description is
 // shared with the service manager; it is made non-blocking, as all its users
 // want it.
-func inherit(file *os.File) (*Listener, error) {
+func inherit(file *os.File, source Source) (*Listener, error) {
 	dup, err := Dup(file) // without Fd, and with a name of our own
 	if err != nil {
 		return nil, err
 	}
-	l := &Listener{File: dup, Source: SourceSystemd, FDName: file.Name()}
+	l := &Listener{File: dup, Source: source, FDName: file.Name()}
 	if err := l.describe(); err != nil {
 		dup.Close()
 		return nil, err

@@ -14,6 +14,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// keptPrefix marks the names of kept files in the service manager's store.
+const keptPrefix = "gracevisor/"
+
 // A Keeper holds the files that have to outlive the process, by name: over an
 // exec it hands them on itself, over a crash the service manager's store does.
 // Its methods may be called from any goroutine and do not block; Run stores in
@@ -136,8 +139,11 @@ func (k *Keeper) carryOut(ctx context.Context) {
 }
 
 func (k *Keeper) tell(ctx context.Context, o keepOrder) error {
+	if o.name == "" {
+		return k.store.Barrier(ctx)
+	}
 	if o.file == nil {
-		return k.store.Remove(o.name)
+		return k.store.Remove(keptPrefix + o.name)
 	}
 	k.mu.Lock()
 	current := k.files[o.name] == o.file
@@ -145,7 +151,7 @@ func (k *Keeper) tell(ctx context.Context, o keepOrder) error {
 	if !current {
 		return nil // it was replaced or dropped meanwhile
 	}
-	return k.store.Put(ctx, o.name, o.file)
+	return k.store.Put(ctx, keptPrefix+o.name, o.file)
 }
 
 // handoverVariable tells the files to the program that is executed next, as
@@ -202,4 +208,22 @@ func TakeHandover() map[string]*os.File {
 		files[name] = os.NewFile(uintptr(fd), name)
 	}
 	return files
+}
+
+// Survives reports whether what is kept outlives the process without an exec.
+func (k *Keeper) Survives() bool { return k.store != nil }
+
+// Settle waits until the store has been told everything, or ctx ends.
+func (k *Keeper) Settle(ctx context.Context) {
+	if k.store == nil {
+		return
+	}
+	done := make(chan struct{})
+	k.mu.Lock()
+	k.order(keepOrder{then: func() { close(done) }})
+	k.mu.Unlock()
+	select {
+	case <-done:
+	case <-ctx.Done():
+	}
 }

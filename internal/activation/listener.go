@@ -40,6 +40,11 @@ type Listener struct {
 	// FDName is the FileDescriptorName= of a socket from the service manager.
 	FDName string
 
+	// Kept is the name that it is kept by, if it is.
+	Kept string
+
+	// onClose is told that the socket is closed.
+	onClose func()
 	// giveBack keeps a socket that is not the daemon's to close.
 	giveBack func(*Listener)
 }
@@ -52,6 +57,9 @@ func (l *Listener) Name() string {
 	return l.Address.String()
 }
 
+// OnClose has f called when Close really closes the socket.
+func (l *Listener) OnClose(f func()) { l.onClose = f }
+
 // Close ends the use of the socket. One that the daemon has bound is closed, and
 // a Unix socket's file removed; one of the service manager's is left alone.
 func (l *Listener) Close() error {
@@ -61,6 +69,9 @@ func (l *Listener) Close() error {
 	}
 	if l.Path != "" {
 		_ = os.Remove(l.Path) // nobody can connect to it any more
+	}
+	if l.onClose != nil {
+		l.onClose()
 	}
 	return l.File.Close()
 }

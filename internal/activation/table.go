@@ -5,6 +5,8 @@ import (
 	"errors"
 	"log/slog"
 	"net/netip"
+	"os"
+	"strings"
 	"sync"
 )
 
@@ -19,15 +21,48 @@ type Table struct {
 	spare []*Listener
 }
 
-// NewTable makes a Table of the sockets that the service manager has passed to
-// this process. It is called once.
-func NewTable(log *slog.Logger) *Table {
+// Inherit takes over what was passed to this process: sockets and stored files
+// from the service manager, and files from the program before an exec. The files
+// that a Keeper has kept come back by their names; listeners among them are in
+// the Table. It is called once, before other files are opened.
+func Inherit(log *slog.Logger) (*Table, map[string]*os.File) {
+	sockets, kept := takePassed(log)
+	for name, file := range TakeHandover() {
+		kept[name] = file
+	}
 	t := &Table{log: log}
-	for _, l := range takeInherited(log) {
+	for _, l := range listenersOf(log, sockets) {
 		l.giveBack = t.put
 		t.put(l)
 	}
-	return t
+	for name, file := range kept {
+		if source, ok := listenerSource(name); ok {
+			delete(kept, name)
+			t.takeKept(name, file, source)
+		}
+	}
+	return t, kept
+}
+
+// takeKept takes a listener over that an earlier daemon has kept. One that the
+// service manager passes by itself is the same socket.
+func (t *Table) takeKept(name string, file *os.File, source Source) {
+	l, err := inherit(file, source)
+	if err != nil {
+		t.log.Error("cannot use a socket that was kept", "name", name, "error", err)
+		file.Close()
+		return
+	}
+	for _, other := range t.spareListeners() {
+		if other.Name() == l.Name() {
+			l.File.Close()
+			return
+		}
+	}
+	if source == SourceSystemd {
+		l.giveBack = t.put
+	}
+	t.put(l)
 }
 
 func (t *Table) put(l *Listener) {
@@ -102,6 +137,22 @@ func (t *Table) take(used *Listener) {
 			return
 		}
 	}
+}
+
+// keptListeners is the beginning of the names that listeners are kept by.
+const keptListeners = "listen/"
+
+// KeptName is the name to keep a listener by.
+func (l *Listener) KeptName() string {
+	// An address has colons, which the service manager's store does not take.
+	return keptListeners + string(l.Source) + "/" + strings.NewReplacer(":", "_", "/", "_").Replace(l.Name())
+}
+
+// listenerSource is the source of a listener that is kept by a name.
+func listenerSource(name string) (Source, bool) {
+	rest, ok := strings.CutPrefix(name, keptListeners)
+	source, _, _ := strings.Cut(rest, "/")
+	return Source(source), ok
 }
 
 // named are the inherited listeners with a FileDescriptorName=.

@@ -82,3 +82,20 @@ func TestShippedAppUsesEveryKey(t *testing.T) {
 		}
 	}
 }
+
+// TestReadmeHoldsTheReference: the tables of the README are those of WriteKeys.
+func TestReadmeHoldsTheReference(t *testing.T) {
+	readme, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, scope := range []Scope{ScopeDaemon, ScopeApp} {
+		var table strings.Builder
+		if err := WriteKeys(&table, scope); err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(string(readme), "\n\n"+table.String()+"\n") {
+			t.Errorf("the table of the keys of scope %s is not the one in the README:\n%s", scope, table.String())
+		}
+	}
+}

@@ -3,10 +3,10 @@
 //
 // # What it owns
 //
-// The names, types and defaults of all keys (keys_daemon.go and keys_app.go,
-// one entry per key, from which the readers, the suggestions for misspelt keys
-// and the option table of the README are made), and the wording and placing of
-// everything that can be wrong with a configuration.
+// The names, types and defaults of all keys (the files keys_*.go, one entry per
+// key, from which the readers, the suggestions for misspelt keys and the option
+// table of the README are made), and the wording and placing of everything that
+// can be wrong with a configuration.
 //
 // # The way of a configuration
 //
@@ -18,7 +18,7 @@
 //     to a tree whose nodes know their place; aliases are followed and merge
 //     keys applied here, within bounds, so that nothing later needs to know of
 //     them. syntax.go finds the place of what the YAML parser refuses.
-//   - check (settings.go, the files value_*.go, check.go): every key against
+//   - check (settings.go, the files value_*.go and check*.go): every key against
 //     its entry, then what concerns several keys or several apps. All faults of
 //     all files are gathered; nothing stops at the first one.
 //   - resolve (resolve.go): inheritance, absolute paths, derived log files.

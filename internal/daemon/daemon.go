@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"sync"
 	"time"
 
@@ -30,75 +31,102 @@ type Options struct {
 
 // daemon is the supervisor process.
 type daemon struct {
+	options    Options
+	runtimeDir string
 	log        *slog.Logger
 	daemonLog  *logs.DaemonLog
 	store      *logs.Store
-	reaper     *process.Reaper
+	keeper     *activation.Keeper
+	machine    *machine
 	supervisor *supervisor.Supervisor
+	herald     *herald
 	doors      *doors
 	operations *operations
+	// handedOver: a successor goes on with what there is.
+	handedOver bool
 }
 
 // Run is the supervisor process, until it has been stopped. The error is for
 // standard error; a configuration that is not valid gives config.Faults.
 func Run(o Options) error {
-	plan, err := config.Load(o.ConfDir)
+	early := &earlyLog{}
+	sockets, kept := activation.Inherit(slog.New(early))
+	predecessor, plan, err := predecessorOrPlan(kept, o.ConfDir)
 	if err != nil {
 		return err
 	}
-	runtimeDir := control.RuntimeDirectory()
-	if err := control.PrepareRuntimeDirectory(runtimeDir); err != nil {
+	d := &daemon{options: o, runtimeDir: control.RuntimeDirectory()}
+	if err := control.PrepareRuntimeDirectory(d.runtimeDir); err != nil {
 		return err
 	}
-	lock, err := control.LockRuntime(runtimeDir)
+	lock, err := control.LockRuntime(d.runtimeDir)
 	if err != nil {
 		return err
 	}
 	defer lock.Close()
-
-	d := &daemon{}
 	d.log, d.daemonLog = logs.NewDaemonLog(targetOf(plan.Log), o.Stderr, slog.LevelInfo)
 	defer d.closeLog()
-	d.store = logs.NewStore(d.log)
-	d.store.ShareDaemonLog(d.daemonLog)
+	early.replay(d.log)
+	d.log.Info("starting", "version", version.String(), "pid", os.Getpid(), "configuration", plan.File, "apps", len(plan.Apps))
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	d.start(ctx, plan, o.ConfDir, runtimeDir)
+	if err := d.assemble(ctx, plan, predecessor, sockets, kept); err != nil {
+		return err
+	}
+	go d.supervisor.Run() // ends with Stop
+	d.tellWarnings(plan)
+	d.doors.openUnix(d.runtimeDir)
+	d.doors.openRPC(d.runtimeDir, plan.RPC)
+	d.obeySignals(o.Signals)
+	if !d.handedOver {
+		d.end()
+	}
+	return nil
+}
+
+// assemble puts the parts together. What works in the background does so until
+// ctx ends.
+func (d *daemon) assemble(ctx context.Context, plan *config.Plan, from *predecessor, sockets *activation.Table, kept map[string]*os.File) error {
+	d.store = logs.NewStore(d.log)
+	d.store.ShareDaemonLog(d.daemonLog)
+	d.keeper = activation.NewKeeper(d.log, activation.NewFDStore())
+	go d.keeper.Run(ctx)
+	snapshot, err := d.openSnapshot(from, kept)
+	if err != nil {
+		return err
+	}
+	d.machine = &machine{
+		log: d.log, store: d.store, reaper: process.NewReaper(d.log, ""), sockets: sockets,
+		keeper: d.keeper, snapshot: snapshot, socketBase: filepath.Join(d.runtimeDir, "apps"), kept: kept,
+	}
+	d.supervisor = supervisor.New(supervisor.Options{
+		Log:       d.log,
+		System:    d.machine.system(),
+		Plan:      plan,
+		Version:   version.String(),
+		Inherited: d.inheritance(ctx, from),
+	})
+	if from == nil {
+		go d.machine.reaper.Run(ctx)
+	}
+	if from.unreadable() {
+		go d.salvage(ctx, kept)
+	}
+	d.operations = &operations{supervisor: d.supervisor, store: d.store, confDir: d.options.ConfDir, reexec: d.reexec}
+	d.doors = newDoors(d.log, d.operations)
+	d.operations.applied = d.doors.applyPlan
+	d.herald = newHerald(activation.NewNotifier(d.log), d.supervisor, plan.ReadyTimeout, plan.ShutdownTimeout)
+	d.operations.reloading = d.herald.reloads
+	go d.herald.run(ctx)
+	return nil
+}
+
+func (d *daemon) tellWarnings(plan *config.Plan) {
 	for _, warning := range plan.Warnings.Lines() {
 		d.log.Warn("configuration", "warning", warning)
 	}
 	tellMissingRights(d.log, plan)
-	d.doors.openUnix(runtimeDir)
-	d.doors.openRPC(runtimeDir, plan.RPC)
-	d.obeySignals(o.Signals)
-	d.end()
-	return nil
 }
-
-// start puts the parts together and sets them going. The reaper works until
-// ctx ends.
-func (d *daemon) start(ctx context.Context, plan *config.Plan, confDir, runtimeDir string) {
-	d.log.Info("starting", "version", version.String(), "pid", os.Getpid(), "configuration", plan.File, "apps", len(plan.Apps))
-	d.reaper = process.NewReaper(d.log, "")
-	go d.reaper.Run(ctx)
-	d.supervisor = supervisor.New(supervisor.Options{
-		Log:     d.log,
-		System:  newSystem(d.log, d.store, d.reaper, activation.NewTable(d.log), runtimeDir),
-		Plan:    plan,
-		Version: version.String(),
-	})
-	d.operations = &operations{supervisor: d.supervisor, store: d.store, confDir: confDir}
-	d.doors = newDoors(d.log, d.operations)
-	d.operations.applied = d.doors.applyPlan
-	h := newHerald(activation.NewNotifier(d.log), d.supervisor, readyTimeout, plan.ShutdownTimeout)
-	d.operations.reloading = h.reloads
-	go h.run(ctx)
-	go d.supervisor.Run() // ends with Stop
-}
-
-// readyTimeout bounds how long slow apps hold up the news that the daemon is
-// ready.
-const readyTimeout = 30 * time.Second
 
 // outputGrace bounds how long the end of the daemon waits for what is still in
 // the output pipes, and for clients of the doors.

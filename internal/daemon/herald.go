@@ -79,6 +79,12 @@ func (h *herald) interval() time.Duration {
 	return heraldInterval
 }
 
+// announceReload says that the program of the process is about to be replaced;
+// nothing is told after that.
+func (h *herald) announceReload() {
+	h.reloads <- true
+}
+
 // reload tells of the first reload that begins and of the last that ends: others
 // may be under way at the same time.
 func (h *herald) reload(begins bool) {

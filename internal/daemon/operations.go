@@ -19,6 +19,8 @@ type operations struct {
 	supervisor *supervisor.Supervisor
 	store      *logs.Store
 	confDir    string
+	// reexec replaces the program of the process.
+	reexec func(context.Context) error
 	// reloading takes true when a reload begins and false when it is over.
 	reloading chan<- bool
 	// applied is told of each plan that was applied as a whole.
@@ -51,7 +53,7 @@ func (o *operations) Start(ctx context.Context, r control.Request) (*control.Ope
 	case control.VerbReload, control.VerbUpdate:
 		return o.applyConfiguration(ctx, r)
 	case control.VerbReexec:
-		return nil, &control.Error{Code: control.CodeUnsupported, Message: "this version can not re-execute itself yet"}
+		return startReexec(o.reexec), nil
 	}
 	return o.supervisor.Operate(ctx, r)
 }

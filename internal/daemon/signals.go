@@ -16,7 +16,7 @@ func (d *daemon) obeySignals(signals <-chan os.Signal) {
 	reloads := make(chan struct{}, 1)
 	defer close(reloads)
 	go d.reloadOnRequest(reloads)
-	for {
+	for !d.handedOver {
 		select {
 		case sig := <-signals:
 			d.obey(sig, reloads)
@@ -34,7 +34,7 @@ func (d *daemon) obey(sig os.Signal, reloads chan<- struct{}) {
 		default: // one that waits already will see the file as it is then
 		}
 	case syscall.SIGTERM, syscall.SIGINT:
-		d.supervisor.Stop()
+		d.terminate(sig)
 	case syscall.SIGUSR1:
 		d.log.Info("reopening log files")
 		d.store.Reopen()

@@ -5,45 +5,77 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"path/filepath"
-	"time"
-
-	"golang.org/x/sys/unix"
 
 	"gracevisor/internal/activation"
-	"gracevisor/internal/config"
 	"gracevisor/internal/logs"
 	"gracevisor/internal/process"
 	"gracevisor/internal/supervisor"
 	"gracevisor/internal/wire"
 )
 
-// newSystem gives the supervisor the real machine.
-func newSystem(log *slog.Logger, store *logs.Store, reaper *process.Reaper, sockets *activation.Table, runtimeDir string) supervisor.System {
-	out := &outputs{store: store}
-	socketBase := filepath.Join(runtimeDir, "apps")
+// machine is what the supervisor's seam is made of. What must outlive the
+// daemon is given to the keeper before it is used.
+type machine struct {
+	log        *slog.Logger
+	store      *logs.Store
+	reaper     *process.Reaper
+	sockets    *activation.Table
+	keeper     *activation.Keeper
+	snapshot   *activation.Snapshot
+	socketBase string
+	// kept is what an earlier daemon has kept and nobody has claimed yet. It
+	// belongs to the goroutine of the supervisor.
+	kept map[string]*os.File
+}
+
+// system gives the supervisor the real machine.
+func (m *machine) system() supervisor.System {
 	return supervisor.System{
-		Start: func(spec process.Spec) (supervisor.Process, error) {
-			p, err := reaper.Start(spec)
-			if err != nil {
-				return nil, err
-			}
-			return instanceProcess{p}, nil
-		},
-		ProbePort: process.ProbePort,
-		MakeSocketDir: func(instance, username string) (supervisor.SocketDir, error) {
-			return process.MakeSocketDir(socketBase, instance, username, workerGroup())
-		},
-		OpenOutput:      out.open,
-		OpenAccessLog:   out.openAccessLog,
-		SettleOutput:    out.settle,
-		LastLines:       store.LastLines,
-		ForgetOutput:    store.Forget,
-		StartWorker:     func(generation uint64) (supervisor.WorkerProcess, error) { return startWorker(log, reaper, generation) },
-		Listen:          sockets.Open,
+		Start:           m.startInstance,
+		ProbePort:       process.ProbePort,
+		MakeSocketDir:   m.makeSocketDir,
+		OpenOutput:      m.openOutput,
+		OpenAccessLog:   m.openAccessLog,
+		SettleOutput:    m.settleOutput,
+		LastLines:       m.store.LastLines,
+		ForgetOutput:    m.store.Forget,
+		StartWorker:     m.startWorker,
+		Listen:          m.listen,
 		ResolveInternal: resolveInternal,
-		Strays:          func() []string { return unreachable(log, reaper) },
+		Save:            m.snapshot.Write,
+		Strays:          func() []string { return unreachable(m.log, m.reaper) },
 	}
+}
+
+// keep keeps a file and waits until a crash would not lose it.
+func (m *machine) keep(name string, file *os.File) error {
+	stored := make(chan struct{})
+	if err := m.keeper.Keep(name, file, func() { close(stored) }); err != nil {
+		return err
+	}
+	<-stored
+	return nil
+}
+
+func (m *machine) makeSocketDir(instance, username string) (supervisor.SocketDir, error) {
+	return process.MakeSocketDir(m.socketBase, instance, username, workerGroup())
+}
+
+// listen opens the sockets of an app and keeps those that are new.
+func (m *machine) listen(ctx context.Context, want activation.Want, held []*activation.Listener) activation.Set {
+	set := m.sockets.Open(ctx, want, held)
+	for _, l := range set.Listeners {
+		if l.Kept != "" {
+			continue
+		}
+		if err := m.keeper.Keep(l.KeptName(), l.File, nil); err != nil {
+			m.log.Error("cannot keep listener; a crash of the daemon would lose it", "address", l.Name(), "error", err)
+			continue
+		}
+		l.Kept = l.KeptName()
+		l.OnClose(func() { m.keeper.Drop(l.Kept) })
+	}
+	return set
 }
 
 // workerGroup is the group of the worker process, or -1 if it keeps ours.
@@ -73,11 +105,6 @@ func unreachable(log *slog.Logger, reaper *process.Reaper) (told []string) {
 	return told
 }
 
-// instanceProcess is a process as the supervisor sees it.
-type instanceProcess struct{ *process.Process }
-
-func (p instanceProcess) ID() int { return p.PID }
-
 // resolveInternal finds the addresses at which an instance may be reached.
 func resolveInternal(ctx context.Context, host string, port int) ([]wire.Target, error) {
 	addresses, err := activation.Resolve(ctx, host, port)
@@ -90,110 +117,3 @@ func resolveInternal(ctx context.Context, host string, port int) ([]wire.Target,
 	}
 	return targets, nil
 }
-
-// outputs makes the pipes that apps write into.
-type outputs struct{ store *logs.Store }
-
-func (o *outputs) open(app *config.App, instance uint64) (supervisor.Output, error) {
-	stdout, closeStdout, err := o.pipe(logs.Source{App: app.Name, Instance: instance, Stream: logs.StreamStdout}, app.Stdout)
-	if err != nil {
-		return supervisor.Output{}, err
-	}
-	stderr, closeStderr, err := o.pipe(logs.Source{App: app.Name, Instance: instance, Stream: logs.StreamStderr}, app.Stderr)
-	if err != nil {
-		stdout.Close()
-		closeStdout()
-		return supervisor.Output{}, err
-	}
-	return supervisor.Output{Stdout: stdout, Stderr: stderr, Close: func() {
-		closeStdout()
-		closeStderr()
-	}}, nil
-}
-
-func (o *outputs) openAccessLog(app *config.App) (*os.File, error) {
-	write, _, err := o.pipe(logs.Source{App: app.Name, Stream: logs.StreamAccess}, app.Traffic.AccessLogFile)
-	return write, err
-}
-
-// settleTime bounds the wait for an instance's last words. Others may hold its
-// pipes open, so their end is no sign.
-const settleTime = 200 * time.Millisecond
-
-func (o *outputs) settle(app string, instance uint64) {
-	ctx, cancel := context.WithTimeout(context.Background(), settleTime)
-	defer cancel()
-	_ = o.store.Settle(ctx, app, instance) // late words are only not told
-}
-
-// pipe makes a pipe whose read end goes into a log file.
-func (o *outputs) pipe(src logs.Source, file config.LogFile) (write *os.File, detach func(), err error) {
-	read, write, err := os.Pipe()
-	if err != nil {
-		return nil, nil, err
-	}
-	attachment := o.store.Attach(src, read, targetOf(file))
-	return write, attachment.Detach, nil
-}
-
-// targetOf translates the configuration of a log file.
-func targetOf(file config.LogFile) logs.Target {
-	return logs.Target{Path: file.Path, MaxSize: file.MaxSize, MaxKept: file.MaxKept, MaxAge: file.MaxAge}
-}
-
-// startWorker starts a worker process with its end of the conversation.
-func startWorker(log *slog.Logger, reaper *process.Reaper, generation uint64) (supervisor.WorkerProcess, error) {
-	own, theirs, err := wire.Pair()
-	if err != nil {
-		return nil, err
-	}
-	defer theirs.Close()
-	read, write, err := os.Pipe()
-	if err != nil {
-		own.Close()
-		return nil, err
-	}
-	defer write.Close()
-	conn, err := wire.NewConn(own)
-	if err != nil {
-		read.Close()
-		return nil, err
-	}
-	p, err := reaper.Spawn(process.Child{
-		Name:  "worker",
-		Argv:  []string{"gracevisord", WorkerRole},
-		Env:   workerEnvironment(),
-		Files: []*os.File{nil, nil, write, theirs},
-	})
-	if err != nil {
-		read.Close()
-		conn.Close()
-		return nil, err
-	}
-	go relayLog(log.With("worker", generation), read) // ends with the process
-	return &workerProcess{Process: p, conn: conn}, nil
-}
-
-// workerEnvironment is all that a worker gets of the daemon's environment.
-func workerEnvironment() []string {
-	var env []string
-	for _, name := range []string{"TZ", "GOTRACEBACK", "GODEBUG", "GOMAXPROCS", "GORACE"} {
-		if value, ok := os.LookupEnv(name); ok {
-			env = append(env, name+"="+value)
-		}
-	}
-	return env
-}
-
-// WorkerRole is the word that makes the binary a worker.
-const WorkerRole = "worker"
-
-// workerProcess is a worker as the supervisor sees it.
-type workerProcess struct {
-	*process.Process
-	conn *wire.Conn
-}
-
-func (w *workerProcess) ID() int               { return w.PID }
-func (w *workerProcess) Conn() supervisor.Conn { return w.conn }
-func (w *workerProcess) Kill() error           { return w.Signal(unix.SIGKILL) }

@@ -37,9 +37,10 @@ func (s *Store) maintainAll() {
 
 // Close waits until all sources have come to end of file. When ctx ends before
 // that, it detaches those that are left and gives them a moment to write what is
-// in their pipes. All files are closed when it returns nil. With a ctx that has
-// ended already it is the way to stop reading before an exec: what is read is
-// written, what is not is still in the pipe.
+// in their pipes, and journald the same moment to take what is meant for it. All
+// files are closed when it returns nil. With a ctx that has ended already it is
+// the way to stop reading before an exec: what is read is written, what is not is
+// still in the pipe.
 func (s *Store) Close(ctx context.Context) error {
 	if s.beginClose() {
 		close(s.idle)
@@ -50,12 +51,13 @@ func (s *Store) Close(ctx context.Context) error {
 		s.detachAll()
 	}
 	defer s.endFollowers()
-	grace := time.NewTimer(closeGrace)
-	defer grace.Stop()
+	grace, cancel := context.WithTimeout(context.Background(), closeGrace)
+	defer cancel()
+	defer s.journal.close(grace)
 	select {
 	case <-s.idle:
 		return nil
-	case <-grace.C:
+	case <-grace.Done():
 		left := s.sourcesOf(func(*source) bool { return true })
 		return fmt.Errorf("close log files: %d sources are still being written", len(left))
 	}

@@ -66,18 +66,40 @@ func (h *compactHandler) Handle(ctx context.Context, r slog.Record) error {
 	o.text.WriteByte(' ')
 	o.text.WriteString(o.paint(colorOf(r.Level), pad(r.Level.String())))
 	o.text.WriteByte(' ')
-	o.text.WriteString(printable(r.Message))
-	before := o.text.Len()
-	o.text.WriteString("  ")
+	if err := h.describe(ctx, r); err != nil {
+		return err
+	}
+	_, err := o.out.Write(o.text.Bytes())
+	return err
+}
+
+// message returns what Handle writes, without time and level.
+func (h *compactHandler) message(ctx context.Context, r slog.Record) (string, error) {
+	o := h.shared
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.text.Reset()
+	if err := h.describe(ctx, r); err != nil {
+		return "", err
+	}
+	return strings.TrimSuffix(o.text.String(), "\n"), nil
+}
+
+// describe appends the message and the attributes to the text. h.shared.mu is
+// held.
+func (h *compactHandler) describe(ctx context.Context, r slog.Record) error {
+	text := &h.shared.text
+	text.WriteString(printable(r.Message))
+	end := text.Len()
+	text.WriteString("  ")
 	if err := h.attributes.Handle(ctx, r); err != nil {
 		return err
 	}
-	line := o.text.Bytes()
-	if bytes.Equal(line[before:], []byte("  \n")) { // no attributes
-		line = append(line[:before], '\n')
+	if bytes.Equal(text.Bytes()[end:], []byte("  \n")) { // no attributes
+		text.Truncate(end)
+		text.WriteByte('\n')
 	}
-	_, err := o.out.Write(line)
-	return err
+	return nil
 }
 
 // The colours of ECMA-48, SGR.

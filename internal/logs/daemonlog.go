@@ -3,12 +3,14 @@ package logs
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"time"
 
+	systemd "github.com/coreos/go-systemd/v22/journal"
 	"golang.org/x/term"
 )
 
@@ -17,11 +19,15 @@ import (
 type DaemonLog struct {
 	writer *writer
 	queues []*queue
+	// journal is nil unless the log goes there.
+	journal *journal
 }
 
 // NewDaemonLog opens the daemon's log and returns a logger for it. Lines go to
 // the file as slog writes text, and to foreground, unless that is nil, in a
-// shorter form; with colours if it is a terminal and NO_COLOR is not set.
+// shorter form; with colours if it is a terminal and NO_COLOR is not set. If
+// foreground is standard error and leads to systemd's journal, they go there as
+// entries with fields instead (journal_handler.go), as far as it can be reached.
 //
 // A line that is logged waits for nobody: it is written a moment later. If
 // writing cannot keep up lines are dropped, and their number is logged. If the
@@ -30,32 +36,66 @@ type DaemonLog struct {
 //
 // The goroutines that write, one for each of the two, end with Close.
 func NewDaemonLog(t Target, foreground io.Writer, level slog.Leveler) (*slog.Logger, *DaemonLog) {
+	j, err := journalBehind(foreground, journalSocket)
+	log, d := newDaemonLog(t, foreground, level, j)
+	if err != nil {
+		log.Warn("log lines have no fields in the journal", "error", err)
+	}
+	return log, d
+}
+
+func newDaemonLog(t Target, foreground io.Writer, level slog.Leveler, j *journal) (*slog.Logger, *DaemonLog) {
 	if path, err := filepath.Abs(t.Path); err == nil {
 		t.Path = path
 	}
-	d := &DaemonLog{}
-	screen, colors := io.Writer(os.Stderr), isColorful(os.Stderr)
-	if foreground != nil {
-		screen, colors = d.queue(func(p []byte) {
+	d := &DaemonLog{journal: j}
+	var screen slog.Handler
+	switch {
+	case j != nil:
+		screen = newJournalHandler(level, d.feed())
+	case foreground != nil:
+		screen = newCompactHandler(d.queue(func(p []byte) {
 			_, _ = foreground.Write(p) // there is nowhere left to tell it
-		}), isColorful(foreground)
+		}), level, isColorful(foreground))
+	default:
+		screen = newCompactHandler(os.Stderr, level, isColorful(os.Stderr))
 	}
-	onScreen := newCompactHandler(screen, level, colors)
-	d.writer = newWriter(t, time.Now, slog.New(onScreen))
+	d.writer = newWriter(t, time.Now, slog.New(screen))
 	d.writer.mu.Lock()
 	d.writer.prepare() // here, so that what is wrong is told before anything else
 	d.writer.mu.Unlock()
 	handlers := []slog.Handler{slog.NewTextHandler(d.queue(d.append), &slog.HandlerOptions{Level: level})}
 	if foreground != nil {
-		handlers = append(handlers, onScreen)
+		handlers = append(handlers, screen)
 	}
 	return slog.New(slog.NewMultiHandler(handlers...)), d
 }
 
+// queue starts a queue of lines of text. Where some were dropped, a line says so.
 func (d *DaemonLog) queue(write func([]byte)) *queue {
-	q := newQueue(write)
+	q := newQueue(func(lines []byte, dropped int) {
+		if dropped > 0 {
+			lines = fmt.Appendf(lines, "time=%s level=WARN msg=%q lines=%d\n", time.Now().Format(timeFormat), linesDropped, dropped)
+		}
+		write(lines)
+	}, nil)
 	d.queues = append(d.queues, q)
 	return q
+}
+
+const linesDropped = "log lines dropped, writing was too slow"
+
+// feed starts the way to the journal, and returns what takes entries.
+func (d *DaemonLog) feed() (add func(entry []byte)) {
+	f := d.journal.newFeed(
+		func(missing int) []byte {
+			entry := beginDaemonEntry(systemd.PriWarning)
+			return appendField(entry, fieldMessage, fmt.Sprintf("%s  lines=%d", linesDropped, missing))
+		},
+		func(int) {}, // all lines are in the file
+	)
+	d.queues = append(d.queues, f.queue)
+	return f.add
 }
 
 func (d *DaemonLog) append(p []byte) {
@@ -85,6 +125,9 @@ func (d *DaemonLog) Close(ctx context.Context) error {
 	var failed error
 	for _, q := range d.queues {
 		failed = errors.Join(failed, q.close(ctx))
+	}
+	if d.journal != nil {
+		d.journal.close(ctx)
 	}
 	if failed == nil {
 		d.writer.close()

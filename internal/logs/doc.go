@@ -5,7 +5,8 @@
 //
 //	app ──pipe──▶ source ──▶ writer (one per path) ──▶ logFile (lumberjack)
 //	              (a goroutine)  │
-//	                             └──▶ buffer (one per app) ──▶ followers
+//	                │            └──▶ buffer (one per app) ──▶ followers
+//	                └──▶ feed (a queue) ──▶ systemd's journal, if wanted
 //
 // Invariants:
 //
@@ -27,6 +28,11 @@
 //     possible to join file and buffer without telling a line twice.
 //   - A follower that is too slow loses lines, and is told how many; it never
 //     holds up an app.
+//   - Neither does the journal: what it does not take in time is dropped and
+//     counted, for each source alone, and told in the journal where it is
+//     missing. The files have it. Both streams have the priority info there,
+//     which is what journald gives to what services write, unless a line begins
+//     with another (sd-daemon(3)); GRACEVISOR_STREAM tells them apart.
 //   - Log files are opened only in a directory that nobody but root and the
 //     daemon's own user can write, reached over no other user's symbolic link.
 //     Elsewhere another user could have the daemon write where he cannot.
@@ -34,8 +40,9 @@
 // Concurrency: each source has one goroutine, which waits in the runtime's
 // poller, takes a read buffer only while there is something to read, and ends
 // at end of file or by Detach. Each follower has one, which ends with its
-// context. A Store has one that looks after the age of files, which ends with
-// Close. Locks are taken in the order writer, buffer; the lock of a Store is
+// context. Each feed has one, which ends when its source has ended and all is
+// sent or lost. A Store has one that looks after the age of files, which ends
+// with Close. Locks are taken in the order writer, buffer; the lock of a Store is
 // never held together with a writer's, because that one waits for the disk.
 // LastLines, and Output for lines in memory, never wait for the disk.
 //
@@ -46,6 +53,6 @@
 // which waits for the end of all sources. A pipe outlives the Store if the
 // caller keeps a duplicate of its read end: what was not read yet is in it.
 //
-// The tests use real pipes, files, processes and a full file system, and count
-// goroutines and file descriptors.
+// The tests use real pipes, files, processes, a full file system and a datagram
+// socket in journald's place, and count goroutines and file descriptors.
 package logs

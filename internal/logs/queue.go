@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"sync"
-	"time"
 )
 
 // queueBytes bounds what waits in a queue.
@@ -15,7 +14,11 @@ const queueBytes = 1 << 20
 // the daemon's state has one owner, which logs. Lines that find the queue full
 // are dropped and counted.
 type queue struct {
-	write func([]byte)
+	// write gets what has been taken since the last time, and how many lines
+	// were dropped after it.
+	write func(lines []byte, dropped int)
+	// ended is called when the goroutine ends, unless it is nil.
+	ended func()
 
 	mu      sync.Mutex
 	waiting []byte
@@ -29,9 +32,9 @@ type queue struct {
 	empty chan struct{}
 }
 
-// newQueue starts a queue; its goroutine ends after close.
-func newQueue(write func([]byte)) *queue {
-	q := &queue{write: write, filled: make(chan struct{}, 1), empty: make(chan struct{})}
+// newQueue starts a queue; its goroutine ends after end or close.
+func newQueue(write func(lines []byte, dropped int), ended func()) *queue {
+	q := &queue{write: write, ended: ended, filled: make(chan struct{}, 1), empty: make(chan struct{})}
 	go q.run()
 	return q
 }
@@ -60,13 +63,16 @@ func (q *queue) wake() {
 }
 
 func (q *queue) run() {
+	if q.ended != nil {
+		defer q.ended()
+	}
 	for range q.filled {
 		for {
-			lines, more := q.take()
-			if !more {
+			lines, dropped := q.take()
+			if len(lines) == 0 && dropped == 0 {
 				break
 			}
-			q.write(lines)
+			q.write(lines, dropped)
 		}
 		if q.rest() {
 			return
@@ -74,23 +80,15 @@ func (q *queue) run() {
 	}
 }
 
-// take takes all lines. If some were dropped since the last time it adds one
-// that says so.
-func (q *queue) take() (lines []byte, more bool) {
+// take takes all lines, and the number of those that were dropped since the last
+// time.
+func (q *queue) take() (lines []byte, dropped int) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	lines, q.waiting = q.waiting, nil
-	if q.dropped > 0 {
-		lines = append(lines, q.notice()...)
-		q.dropped = 0
-	}
-	q.writing = len(lines) > 0
-	return lines, q.writing
-}
-
-func (q *queue) notice() []byte {
-	return fmt.Appendf(nil, "time=%s level=WARN msg=\"log lines dropped, writing was too slow\" lines=%d\n",
-		time.Now().Format(timeFormat), q.dropped)
+	dropped, q.dropped = q.dropped, 0
+	q.writing = len(lines) > 0 || dropped > 0
+	return lines, dropped
 }
 
 // rest tells those who wait for it that all is written, and returns whether the
@@ -124,11 +122,16 @@ func (q *queue) flush(ctx context.Context) error {
 	}
 }
 
-// close takes no more lines, and waits until all others are written.
-func (q *queue) close(ctx context.Context) error {
+// end takes no more lines. The goroutine ends when all others are written.
+func (q *queue) end() {
 	q.mu.Lock()
+	defer q.mu.Unlock()
 	q.closed = true
 	q.wake()
-	q.mu.Unlock()
+}
+
+// close takes no more lines, and waits until all others are written.
+func (q *queue) close(ctx context.Context) error {
+	q.end()
 	return q.flush(ctx)
 }

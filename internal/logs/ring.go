@@ -103,14 +103,19 @@ func cut(p []byte, length int) string {
 	if length <= longestLine {
 		return string(p)
 	}
-	p = p[:longestLine]
-	for i := len(p) - 1; i > len(p)-utf8.UTFMax; i-- {
+	p = wholeRunes(p[:longestLine])
+	return fmt.Sprintf("%s… (%d more bytes)", p, length-len(p))
+}
+
+// wholeRunes returns p without a character at its end that is not complete.
+func wholeRunes(p []byte) []byte {
+	for i := len(p) - 1; i >= 0 && i > len(p)-utf8.UTFMax; i-- {
 		if utf8.RuneStart(p[i]) {
 			if !utf8.FullRune(p[i:]) {
-				p = p[:i] // not in the middle of a character
+				p = p[:i]
 			}
 			break
 		}
 	}
-	return fmt.Sprintf("%s… (%d more bytes)", p, length-len(p))
+	return p
 }

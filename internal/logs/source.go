@@ -30,6 +30,9 @@ type source struct {
 	writer *writer
 	// buffer is nil for what is no part of an app's output.
 	buffer *buffer
+	// journal is nil unless lines go there as well. It belongs to the
+	// goroutine that reads.
+	journal *journalOutput
 	// begun is the line whose end has not come yet; buffer.mu guards it.
 	begun unfinished
 
@@ -70,6 +73,9 @@ func (s *source) run() {
 	s.releaseChunk()
 	if s.buffer != nil {
 		s.buffer.leave(s, s.store.clock())
+	}
+	if s.journal != nil {
+		s.journal.end()
 	}
 	s.file.Close() // it was only read from
 	s.store.ended(s)
@@ -196,8 +202,16 @@ func (s *source) got(n int) {
 	}
 }
 
-// deliver writes p, however long that takes, and remembers its lines.
+// deliver passes p on to all that want it.
 func (s *source) deliver(p []byte) {
+	s.record(p)
+	if s.journal != nil {
+		s.journal.push(p)
+	}
+}
+
+// record writes p, however long that takes, and remembers its lines.
+func (s *source) record(p []byte) {
 	s.writer.mu.Lock()
 	defer s.writer.mu.Unlock()
 	at := s.writer.write(p)

@@ -33,6 +33,8 @@ type Store struct {
 	// clock and hold are time.Now and holdTime, but in tests.
 	clock func() time.Time
 	hold  time.Duration
+	// journal is connected when the first source is to go there.
+	journal *journal
 
 	mu      sync.Mutex
 	writers map[string]*share
@@ -63,6 +65,7 @@ func NewStore(log *slog.Logger) *Store {
 		log:     log,
 		clock:   time.Now,
 		hold:    holdTime,
+		journal: newJournal(journalSocket, log),
 		writers: make(map[string]*share),
 		buffers: make(map[string]*buffer),
 		sources: make(map[*source]struct{}),
@@ -118,6 +121,9 @@ func (s *Store) Attach(src Source, r *os.File, t Target) *Attachment {
 	if src.Stream != StreamAccess {
 		a.buffer = s.bufferOf(src.App)
 		a.buffer.admit(a)
+		if t.Journal {
+			a.journal = s.journal.openOutput(src, s.log)
+		}
 	}
 	s.sources[a] = struct{}{}
 	s.startMaintaining()

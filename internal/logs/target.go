@@ -15,6 +15,10 @@ type Target struct {
 	// MaxAge in days, after which the file is rotated and rotated ones are
 	// removed; 0 means no limit.
 	MaxAge int
+	// Journal says that lines go to systemd's journal as well, but those of an
+	// access log. It is no matter of the file, which others may share: each
+	// source has its own.
+	Journal bool
 }
 
 // sameLimits reports whether both are rotated in the same way.

@@ -26,10 +26,8 @@ func findCommand(word, path string) (string, error) {
 		}
 		// A file that may not be run does not end the search, but is told
 		// rather than "not found".
-		if refused == nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, unix.ENOTDIR) {
-			if _, statErr := os.Stat(candidate); statErr == nil {
-				refused = err
-			}
+		if _, statErr := os.Stat(candidate); refused == nil && statErr == nil {
+			refused = err
 		}
 	}
 	if refused != nil {
@@ -43,7 +41,7 @@ func executable(path string) error {
 	info, err := os.Stat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return fmt.Errorf("command %q does not exist: %w", path, err)
+		return fmt.Errorf("command %q does not exist", path)
 	case err != nil:
 		return fmt.Errorf("command %q: %w", path, err)
 	case info.IsDir():

@@ -109,7 +109,7 @@ func enter(dir string, who *identity) error {
 	err := unix.Chdir(dir)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return fmt.Errorf("directory %q does not exist: %w", dir, err)
+		return fmt.Errorf("directory %q does not exist", dir)
 	case errors.Is(err, fs.ErrPermission):
 		return fmt.Errorf("directory %q is not open to user %q: %w", dir, who.name, err)
 	case err != nil:

@@ -64,7 +64,7 @@ func (p *Process) look() (<-chan struct{}, bool) {
 // settle finds out whether the instance is gone, and if so lets go of all that
 // stands for it: its numbers may belong to others from now on. The lock is held.
 func (p *Process) settle() bool {
-	if p.gone || !p.reaped {
+	if p.gone || !p.waited {
 		return p.gone
 	}
 	// Strays first: that buries dead orphans, which else count as members.

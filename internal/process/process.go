@@ -35,6 +35,8 @@ type Process struct {
 
 	// reaped: the main process has gone and its pid may be another's.
 	reaped bool
+	// waited: Wait is done with the pidfd.
+	waited bool
 	// gone: so have group and strays; nothing may be signalled any more.
 	gone bool
 	// killed: whatever turns up of this instance is killed too.

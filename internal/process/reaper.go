@@ -76,30 +76,58 @@ func (r *Reaper) Run(ctx context.Context) {
 // sweep reaps orphans until there is no dead child left, or the next one is a
 // managed process. The kernel shows the dead in an order of its own, always the
 // same first one; the sweep goes on when that one's Wait has reaped it and
-// calls ended, which wakes Run.
+// calls ended, which wakes Run. Instances that thereby are gone are let go of,
+// whether or not somebody asks for them.
 func (r *Reaper) sweep() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for {
 		info, err := waitid(unix.P_ALL, 0, unix.WEXITED|unix.WNOHANG|unix.WNOWAIT)
 		if err != nil || info.pid == 0 || r.manages(int(info.pid)) {
-			return
+			break
 		}
 		r.bury(int(info.pid))
+	}
+	for _, p := range r.instances {
+		p.settle()
 	}
 }
 
 // bury reaps the dead orphan pid, and reports whether there was one to reap.
 // The lock is held.
 func (r *Reaper) bury(pid int) bool {
+	// Its session and group are told until it is reaped.
+	last, statErr := readStat(pid)
 	info, err := waitid(unix.P_PID, pid, unix.WEXITED|unix.WNOHANG)
 	if err != nil || info.pid == 0 {
 		return false
 	}
-	r.log.Debug("orphan reaped", "pid", pid, "instance", r.strayOf[pid], "exit", info.exit().String())
+	name := r.strayOf[pid]
 	delete(r.strayOf, pid)
+	if name != "" && statErr == nil {
+		r.inherit(last, name)
+	}
+	r.log.Debug("orphan reaped", "pid", pid, "instance", name, "exit", info.exit().String())
 	r.announce()
 	return true
+}
+
+// inherit gives the instance of a stray that has been buried to those of its
+// session or group that have come to us by its death; their environment may
+// not tell. The lock is held.
+func (r *Reaper) inherit(dead procStat, name string) {
+	children, err := childrenOf(selfPID)
+	if err != nil {
+		return
+	}
+	for _, pid := range children {
+		if _, known := r.strayOf[pid]; known || r.manages(pid) {
+			continue
+		}
+		if heir, err := readStat(pid); err == nil && (heir.session == dead.session || heir.group == dead.group) {
+			r.strayOf[pid] = name
+		}
+	}
 }
 
 // register makes a process managed. The lock is held.
@@ -121,7 +149,7 @@ func (r *Reaper) ended(p *Process) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	// Also after an error of the poller: the pid is not to be relied on.
-	p.reaped = true
+	p.reaped, p.waited = true, true
 	if p.killed {
 		// Children of the main process that were out of reach have come to us.
 		_ = p.send(syscall.SIGKILL)

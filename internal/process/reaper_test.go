@@ -143,6 +143,12 @@ func TestStrayKeepsItsInstance(t *testing.T) {
 	if a.GroupEmpty() {
 		t.Error("nothing is said to be left")
 	}
+	// And so does its child, which has had no environment from the beginning.
+	if err := a.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	a.gone()
+	eventually(t, "the child of the stray to be reaped", func() bool { return len(children(t)) == 0 })
 }
 
 func TestStrayOfAnInstanceThatHasGone(t *testing.T) {

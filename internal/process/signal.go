@@ -27,7 +27,11 @@ func (p *Process) Kill() error {
 	p.reaper.mu.Lock()
 	defer p.reaper.mu.Unlock()
 	p.killed = true
-	return p.send(syscall.SIGKILL)
+	err := p.send(syscall.SIGKILL)
+	if errors.Is(err, errExecuting) {
+		return nil // as said: whatever turns up
+	}
+	return err
 }
 
 // send signals group and strays. The lock is held.

@@ -140,3 +140,16 @@ func (d *SocketDir) open() error {
 
 // Remove removes the folder and what lies in it.
 func (d *SocketDir) Remove() error { return os.RemoveAll(d.dir) }
+
+// FindSocketDir is the folder that MakeSocketDir has made for an instance.
+func FindSocketDir(base, instance, username string, group int) (*SocketDir, error) {
+	who, err := resolve(username)
+	if err != nil {
+		return nil, fmt.Errorf("find socket folder of %s: %w", instance, err)
+	}
+	d := &SocketDir{dir: filepath.Join(base, strings.ReplaceAll(instance, "/", ".")), uid: who.uid, group: -1}
+	if os.Geteuid() == 0 {
+		d.group = group
+	}
+	return d, nil
+}

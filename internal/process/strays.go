@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+	"time"
 )
 
 // Stray is a living orphan that has come to this process: something below an
@@ -135,8 +136,24 @@ func executing(pid int) bool {
 	return err == nil && len(cmdline) == 0
 }
 
+// execPatience is how long instanceOf waits for an execve(2) to be done, which
+// is a matter of microseconds unless the disk is slow.
+const (
+	execPatience = 10 * time.Millisecond
+	execPause    = 200 * time.Microsecond
+)
+
 // instanceOf reads an instance's name from the environment of pid.
 func instanceOf(pid int) (name, why string, err error) {
+	for deadline := time.Now().Add(execPatience); ; time.Sleep(execPause) {
+		name, why, err = askEnviron(pid)
+		if !errors.Is(err, errExecuting) || time.Now().After(deadline) {
+			return name, why, err
+		}
+	}
+}
+
+func askEnviron(pid int) (name, why string, err error) {
 	environ, err := readEnviron(pid)
 	switch {
 	case errors.Is(err, fs.ErrPermission):

@@ -37,6 +37,15 @@ type route struct {
 	next        atomic.Uint32 // where pick begins
 }
 
+// take puts a new route into force, and wakes those who wait if it has an answer
+// for them. If it has not they keep their places.
+func (a *app) take(r *route) {
+	a.route.Store(r)
+	if r.disposition == wire.Unavailable || r.disposition == wire.Serving && len(r.serving) > 0 {
+		a.queue.wakeAll()
+	}
+}
+
 // The bounds that no configuration lifts.
 const (
 	maxTarget    = 8 << 10

@@ -3,7 +3,6 @@ package proxy
 import (
 	"errors"
 	"fmt"
-	"time"
 
 	"gracevisor/internal/wire"
 )
@@ -17,48 +16,48 @@ import (
 func (p *Proxy) Apply(t *wire.Table) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	var faults []error
-	serving := make(map[string]*instance)
-	apps := make(map[string]*app, len(t.Apps))
-	shortest := time.Duration(maxSweep) * 8
-
+	if p.closed() {
+		return errClosed
+	}
 	p.gate.limit(t.MaxConnections)
+	serving := make(map[string]*instance)
+	faults := p.reroute(t, serving)
+	p.retire(t, serving)
+	faults = append(faults, p.listen(t))
+	p.dropPipes()
+	return errors.Join(faults...)
+}
+
+// reroute gives every app its new route, and those that t does not name none. It
+// collects the instances that serve.
+func (p *Proxy) reroute(t *wire.Table, serving map[string]*instance) (faults []error) {
+	apps := make(map[string]*app, len(t.Apps))
+	shortest := 8 * maxSweep
 	for i := range t.Apps {
 		w := &t.Apps[i]
-		instances, err := p.enroll(w, serving)
-		faults = append(faults, err)
 		a := p.apps[w.Name]
 		if a == nil {
 			a = newApp(w.Name)
 		}
 		apps[w.Name] = a
-		r, err := newRoute(w, instances)
-		faults = append(faults, err)
+		instances, err := p.enroll(w, serving)
+		r, routeErr := newRoute(w, instances)
+		faults = append(faults, err, routeErr)
 		a.access.Store(p.accessLog[w.Name])
 		a.gate.limit(w.Traffic.MaxConnections)
-		a.route.Store(r)
+		a.take(r)
 		if d := r.shortest(); d > 0 {
 			shortest = min(shortest, d)
 		}
 	}
 	for name, a := range p.apps {
 		if apps[name] == nil {
-			a.route.Store(noRoute)
+			a.take(noRoute)
 		}
 	}
-	gone := p.apps
 	p.apps = apps
 	p.sweep.adapt(shortest)
-	p.retire(t, serving)
-	faults = append(faults, p.listen(t))
-	p.dropPipes()
-	for _, a := range apps {
-		a.queue.wakeAll()
-	}
-	for _, a := range gone {
-		a.queue.wakeAll()
-	}
-	return errors.Join(faults...)
+	return faults
 }
 
 // enroll finds or makes the instances of an app, and returns those that serve.

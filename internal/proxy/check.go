@@ -3,7 +3,6 @@ package proxy
 import (
 	"errors"
 	"fmt"
-	"time"
 
 	"gracevisor/internal/proxy/http1"
 )
@@ -12,10 +11,7 @@ import (
 // there if the probe has something to ask.
 func (pr *probe) checkTarget(t *probeTarget, by int64) finding {
 	f := finding{target: t.Target}
-	u, err := pr.proxy.sweep.dial(&t.address, by, &pr.cancel, func(u *upstream) {
-		pr.sock.Store(u)
-		u.file.SetWriteDeadline(epoch.Add(time.Duration(by)))
-	})
+	u, err := pr.proxy.sweep.dial(&t.address, by, &pr.cancel, pr.sock.Store)
 	if err != nil {
 		pr.sock.Store(nil)
 		f.reason = reasonOf(err)
@@ -28,10 +24,10 @@ func (pr *probe) checkTarget(t *probeTarget, by int64) finding {
 		return f
 	}
 	u.readCancel, u.writeCancel = &pr.cancel, &pr.cancel
-	u.writeBy.Store(by)
 	x := takeExchange()
 	defer putExchange(x)
-	u.alarm(by)
+	u.readBy.Store(by)
+	u.writeBy.Store(by)
 	status, err := u.ask(x, pr.request)
 	f.answered = x.up.w > 0
 	switch {

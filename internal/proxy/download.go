@@ -37,11 +37,8 @@ func (c *conn) sendAnswerLength() error {
 	}
 	u := x.upstream
 	u.readBy.Store(0)
-	t := transfer{from: &u.sock, to: c.client, left: left, patience: x.route.traffic.BodyTimeout}
-	t.moved = func(n int) {
-		x.log.out += int64(n)
-		c.progress()
-	}
+	t := &x.download
+	*t = transfer{from: &u.sock, to: c.client, left: left, patience: x.route.traffic.BodyTimeout, sum: &x.log.out, conn: c}
 	fromErr, toErr := t.run()
 	if toErr != nil {
 		return toErr

@@ -31,6 +31,7 @@ type exchange struct {
 	upChunks http1.ChunkReader // of the request's body
 	chunks   http1.ChunkReader // of the answer's body
 	upload   upload
+	download transfer
 
 	app      *app
 	route    *route
@@ -69,7 +70,8 @@ func putExchange(x *exchange) {
 	if cap(x.out) > keepSize {
 		x.out = make([]byte, 0, outSize)
 	}
-	x.app, x.route = nil, nil
+	x.app, x.route, x.download = nil, nil, transfer{}
+	x.retry.reset()
 	exchanges.Put(x)
 }
 

@@ -1,6 +1,48 @@
 package proxy
 
-import "time"
+import (
+	"time"
+
+	"gracevisor/internal/proxy/http1"
+)
+
+// settle cleans up after the answer: the connection to the app goes back to its
+// pool if it is at rest, and the client's goes on if both know that it does.
+func (c *conn) settle(err error) fate {
+	x := c.x
+	read := !x.upload.needed || x.upload.read.Load()
+	c.stopUpload()
+	rest := err == nil && x.resp.KeepAlive && x.resp.Framing != http1.UntilClose &&
+		(!x.upload.needed || x.upload.sent)
+	if rest && !x.up.empty() {
+		c.blameApp(errAnswerLong)
+		rest = false
+	}
+	c.up.Store(nil)
+	if u := x.upstream; u != nil {
+		x.upstream = nil
+		if rest {
+			x.instance.pool.put(u, x.resp.KeepAliveTimeout)
+		} else {
+			u.close()
+		}
+	}
+	switch {
+	case err != nil && !x.expected:
+		return abort
+	case err != nil:
+		return sever
+	case c.gone.Load():
+		return sever
+	case !read:
+		return linger
+	case x.closing && (x.req.KeepAlive || !x.in.empty()):
+		return linger
+	case x.closing:
+		return finish
+	}
+	return keep
+}
 
 // The bounds of a lingering close.
 const (

@@ -2,8 +2,6 @@ package proxy
 
 import (
 	"errors"
-
-	"gracevisor/internal/proxy/http1"
 )
 
 // outcome is what became of an attempt to have a request answered.
@@ -18,24 +16,6 @@ const (
 	late                      // no answer within answer_timeout
 	withdrawn                 // the client has left, or its body is at fault
 )
-
-// retry is what was tried for a request so far.
-type retry struct {
-	tried    []*instance // those that refused, since the last pause
-	last     *instance
-	patience patience
-	fresh    bool // no idle connection any more
-	resent   bool // a written request was sent again: never more than once
-	unsent   int
-}
-
-func (r *retry) reset() {
-	clear(r.tried)
-	*r = retry{tried: r.tried[:0]}
-}
-
-// maxUnsent bounds the connections in a row that break before they take a byte.
-const maxUnsent = 3
 
 // forward has the request answered by an instance: by another, or again, where
 // that is allowed.
@@ -165,52 +145,6 @@ func (c *conn) silence(u *upstream, sent int, err error) outcome {
 	return unanswered
 }
 
-// afterFailure decides what comes after an attempt that failed: another
-// (proceed), or an answer of our own.
-func (c *conn) afterFailure(o outcome) fate {
-	x := c.x
-	r := &x.retry
-	retries := &x.app.counters.of(c).retries
-	switch o {
-	case refused:
-		r.tried = append(r.tried, r.last)
-		retries.Add(1)
-		return proceed
-	case unsent:
-		if r.unsent++; r.unsent <= maxUnsent && !x.upload.begun {
-			r.fresh = true
-			retries.Add(1)
-			return proceed
-		}
-	case unanswered:
-		if !r.resent && !x.upload.needed && idempotent(x.req.Method) {
-			r.fresh, r.resent = true, true
-			retries.Add(1)
-			return proceed
-		}
-	case late:
-		return c.fail(504)
-	case withdrawn:
-		return c.withdrawn()
-	}
-	return c.fail(502)
-}
-
-// withdrawn answers a request whose client gave up, or broke the rules in its
-// body.
-func (c *conn) withdrawn() fate {
-	var broken *http1.Error
-	switch err := c.x.upload.err; {
-	case errors.As(err, &broken):
-		c.gone.Store(false)
-		return c.refuse(broken)
-	case errors.Is(err, errTimeout):
-		c.gone.Store(false)
-		return c.fail(408)
-	}
-	return sever
-}
-
 // discard closes the connection to the app, whatever state it is in.
 func (c *conn) discard() {
 	c.stopUpload()
@@ -224,13 +158,3 @@ func (c *conn) discard() {
 
 // progress notes that bytes have moved.
 func (c *conn) progress() { c.waiting.Store(monotime()) }
-
-// idempotent reports whether a request may be sent again without asking (RFC
-// 9110 §9.2.2).
-func idempotent(method []byte) bool {
-	switch string(method) {
-	case "GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE":
-		return true
-	}
-	return false
-}

@@ -132,12 +132,12 @@ func (c *conn) hold(a *app, r *route, w *waiter, t *patience, retry bool) error 
 		t.until = monotime() + int64(r.traffic.HoldTimeout)
 		t.pause = minRetryPause
 		a.counters.of(c).held.Add(1)
+		w.sock = &c.sock
+		w.halfClosed, _ = pending(c.sock.fd)
 	}
 	if r.traffic.HoldTimeout > 0 && monotime() >= t.until {
 		return errHoldTimeout
 	}
-	w.sock = &c.sock
-	w.halfClosed, _ = pending(c.sock.fd)
 	joined, full := a.queue.join(w, r.traffic.HoldMax, func() bool { return a.route.Load() == r })
 	switch {
 	case full:

@@ -32,9 +32,10 @@ type listener struct {
 	// that it follows a listener to another app.
 	app atomic.Pointer[app]
 
-	begin sync.Once
-	ended chan struct{} // closed when accepting has ended
-	quit  chan struct{} // closed by close
+	closed atomic.Bool // set by close
+	begin  sync.Once
+	ended  chan struct{} // closed when accepting has ended
+	quit   chan struct{} // closed by close
 }
 
 // duplicate makes a nonblocking descriptor of our own for what f holds, without
@@ -97,9 +98,7 @@ func (l *listener) serve(a *app) {
 // close stops accepting, and returns when that has happened. What was accepted
 // is served on; what waits in the backlog is for the other holders.
 func (l *listener) close() {
-	select {
-	case <-l.quit:
-	default:
+	if !l.closed.Swap(true) {
 		close(l.quit)
 	}
 	l.begin.Do(func() { close(l.ended) })
@@ -153,7 +152,7 @@ func (l *listener) pause(d time.Duration) bool {
 // acceptAll accepts until nobody waits, or a limit is reached, whose gate it
 // returns, or the system refuses.
 func (l *listener) acceptAll(fd int) (full *gate, fault error) {
-	for {
+	for !l.closed.Load() {
 		a := l.app.Load()
 		if full = l.proxy.enter(a); full != nil {
 			return full, nil
@@ -173,6 +172,7 @@ func (l *listener) acceptAll(fd int) (full *gate, fault error) {
 			return nil, err
 		}
 	}
+	return nil, nil
 }
 
 // peerOf is the address of a client; it is not valid for a Unix socket.

@@ -176,3 +176,37 @@ func openFiles(t *testing.T) int {
 	}
 	return len(files)
 }
+
+// TestNoDescriptors: while the process has no descriptor to spare clients wait in
+// the backlog, and are served afterwards.
+func TestNoDescriptors(t *testing.T) {
+	r := newRig(t, func(a *wire.App) { a.Disposition = wire.Unavailable })
+	r.apply()
+	var old unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &old); err != nil {
+		t.Fatal(err)
+	}
+	few := unix.Rlimit{Cur: uint64(openFiles(t)) + 50, Max: old.Max}
+	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &few); err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Setrlimit(unix.RLIMIT_NOFILE, &old)
+	var fillers []int
+	for {
+		fd, err := unix.Dup(0)
+		if err != nil {
+			break
+		}
+		fillers = append(fillers, fd)
+	}
+	unix.Close(fillers[0]) // for the client
+	c := r.dial()
+	c.send("GET / HTTP/1.1\r\nHost: h\r\n\r\n")
+	eventually(t, "that is told", func() bool { return strings.Contains(r.log.String(), "cannot accept") })
+	for _, fd := range fillers[1:] {
+		unix.Close(fd)
+	}
+	if got := c.answer(); got != "503 Service Unavailable\n" {
+		t.Errorf("got %q", got)
+	}
+}

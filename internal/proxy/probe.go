@@ -60,10 +60,8 @@ func (p *Proxy) Probe(o wire.Probe) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	select {
-	case <-p.stop:
+	if p.closed() {
 		return
-	default:
 	}
 	if old := p.probes[o.Instance]; old != nil {
 		old.end()
@@ -115,13 +113,22 @@ func (pr *probe) run() {
 }
 
 // pause is the time to the next check. Running checks are spread, so that those
-// of many apps do not fall together.
+// of many apps do not fall together, but over few moments only: to wake a process
+// that sleeps costs more than a check does (100 apps checked each second: 4 % of a
+// CPU if each had a moment of its own, below 1 % so).
 func (pr *probe) pause() time.Duration {
+	interval := pr.order.Interval
 	if pr.verdict == "" {
 		return min(max(time.Since(pr.began)/32, minProbePause), maxProbePause)
 	}
-	return pr.order.Interval*9/10 + rand.N(pr.order.Interval/5+1)
+	now := monotime()
+	grid := max(int64(min(interval/4, probeGrid)), 1)
+	next := now + int64(interval*9/10+rand.N(interval/5+1))
+	return time.Duration(next/grid*grid + grid - now)
 }
+
+// probeGrid is the time between the moments at which running checks are made.
+const probeGrid = 250 * time.Millisecond
 
 // A finding is the outcome of one check.
 type finding struct {
@@ -167,7 +174,7 @@ func (pr *probe) check() finding {
 	if timeout <= 0 {
 		timeout = time.Second
 	}
-	by := monotime() + int64(timeout)
+	by := pr.proxy.sweep.deadline(timeout)
 	worst := finding{reason: "no address to probe"}
 	for i := range pr.targets {
 		f := pr.checkTarget(&pr.targets[i], by)

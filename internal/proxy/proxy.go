@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -103,6 +104,11 @@ func (p *Proxy) AddFile(name string, f *os.File) error {
 		return fmt.Errorf("add listener %q: %w", name, err)
 	}
 	p.mu.Lock()
+	if p.closed() {
+		p.mu.Unlock()
+		l.close()
+		return errClosed
+	}
 	old := p.listeners[name]
 	p.listeners[name] = l
 	if old != nil && old.app.Load() != nil {
@@ -134,11 +140,9 @@ func (p *Proxy) housekeep(now int64) {
 // for tests and for a worker that gives up; a worker that leaves uses Drain.
 func (p *Proxy) Close() {
 	p.mu.Lock()
-	select {
-	case <-p.stop:
+	if p.closed() {
 		p.mu.Unlock()
 		return
-	default:
 	}
 	close(p.stop)
 	for _, pr := range p.probes {
@@ -154,6 +158,19 @@ func (p *Proxy) Close() {
 	}
 	p.wg.Wait()
 	p.closeRest()
+}
+
+// errClosed answers calls after Close.
+var errClosed = errors.New("use proxy: it is closed")
+
+// closed reports whether Close was called; p.mu is held.
+func (p *Proxy) closed() bool {
+	select {
+	case <-p.stop:
+		return true
+	default:
+		return false
+	}
 }
 
 // closeRest closes what no goroutine uses any more.

@@ -23,8 +23,11 @@ type transfer struct {
 	half *atomic.Bool
 	// ended, if set, becomes true when all bytes were read.
 	ended *atomic.Bool
-	// moved is told of every bytes that were written.
-	moved func(n int)
+	// sum and live count the bytes that were written; each may be nil. conn,
+	// if set, is told of progress.
+	sum  *int64
+	live *atomic.Uint64
+	conn *conn
 
 	buf   *buffer
 	bulk  bool // much comes at a time
@@ -56,6 +59,19 @@ func (t *transfer) run() (fromErr, toErr error) {
 		t.moved(n)
 	}
 	return nil, nil
+}
+
+// moved counts bytes that were written.
+func (t *transfer) moved(n int) {
+	if t.sum != nil {
+		*t.sum += int64(n)
+	}
+	if t.live != nil {
+		t.live.Add(uint64(n))
+	}
+	if t.conn != nil {
+		t.conn.progress()
+	}
 }
 
 // splice moves bytes once, without copying them.

@@ -25,6 +25,7 @@ func (c *conn) tunnel() fate {
 	u.readCancel = nil
 	c.waiting.Store(0)
 	err := c.toClient(x.out)
+	u.writeWithin(x.route.traffic.BodyTimeout)
 	if err == nil && !x.in.empty() {
 		err = u.write(x.in.unread())
 	}
@@ -54,10 +55,8 @@ const tunnelHalfLife = 5 * time.Minute
 func (c *conn) join(u *upstream, a *app) {
 	count := a.counters.of(c)
 	t := &pairing{}
-	t.up = transfer{from: c.client, to: &u.sock, left: -1, half: &t.half,
-		moved: func(n int) { count.bytesIn.Add(uint64(n)) }}
-	t.down = transfer{from: &u.sock, to: c.client, left: -1, half: &t.half,
-		moved: func(n int) { count.bytesOut.Add(uint64(n)) }}
+	t.up = transfer{from: c.client, to: &u.sock, left: -1, half: &t.half, live: &count.bytesIn}
+	t.down = transfer{from: &u.sock, to: c.client, left: -1, half: &t.half, live: &count.bytesOut}
 	for _, s := range [...]*sock{&c.sock, &u.sock} {
 		s.readBy.Store(0)
 		s.writeWithin(0)

@@ -97,11 +97,8 @@ func (c *conn) sendBody(u *upload) error {
 }
 
 func (c *conn) sendLength(u *upload) error {
-	t := transfer{from: c.client, to: &u.to.sock, left: u.left, ended: &u.read, patience: c.x.route.traffic.BodyTimeout}
-	t.moved = func(n int) {
-		c.x.log.in += int64(n)
-		c.progress()
-	}
+	t := transfer{from: c.client, to: &u.to.sock, left: u.left, ended: &u.read,
+		patience: c.x.route.traffic.BodyTimeout, sum: &c.x.log.in, conn: c}
 	fromErr, toErr := t.run()
 	switch {
 	case toErr != nil:

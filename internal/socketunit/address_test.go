@@ -30,6 +30,8 @@ func TestAddresses(t *testing.T) {
 		{"names are the daemon's", []*config.App{app("www.example.org", 80), app("LocalHost", 81), app("10.example", 82)}, nil},
 		{"so are zones", []*config.App{app("fe80::1%eth0", 80)}, nil},
 		{"order of the plan", []*config.App{app("127.0.0.1", 9), app("127.0.0.1", 8)}, []string{"127.0.0.1:9", "127.0.0.1:8"}},
+		{"a path instead of an address", []*config.App{{External: config.Address{Host: "localhost", Port: 8080}, ExternalSocket: "/run/a.sock"}}, []string{"/run/a.sock"}},
+		{"a path that no unit can name", []*config.App{{ExternalSocket: "/run/a.sock "}, {ExternalSocket: `/run/a\`}}, nil},
 		{"none twice", []*config.App{app("localhost", 80), app("127.0.0.1", 80), app("::ffff:127.0.0.1", 80)}, []string{"127.0.0.1:80", "[::1]:80"}},
 	} {
 		got := Addresses(&config.Plan{Apps: c.apps}, true)

@@ -13,16 +13,17 @@ func clocks(drain, stop time.Duration) func(*config.App) {
 	return func(a *config.App) { a.DrainTimeout, a.StopTimeout = drain, stop }
 }
 
-// mayCutOff says that an instance may be stopped although it has requests.
-func (r *rig) mayCutOff() {
+// mayCutOff says that an instance of an app may be stopped although it has
+// requests.
+func (r *rig) mayCutOff(app string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.cutOff = true
+	r.cutOff[app] = true
 }
 
 func TestDrainTimeout(t *testing.T) {
 	run(t, plan(newApp("demo", 8080, clocks(time.Minute, 0))), func(r *rig) {
-		r.mayCutOff()
+		r.mayCutOff("demo")
 		r.alone("demo")
 		r.worker(1).request("demo")
 		r.do(control.VerbRestart, "demo").gives(control.ResultDone)
@@ -44,7 +45,7 @@ func TestDrainTimeout(t *testing.T) {
 // requests to the old instance, it is not stopped, whatever the time.
 func TestDrainTimeoutBeginsWithTheSwitch(t *testing.T) {
 	run(t, plan(newApp("demo", 8080, clocks(time.Second, 0))), func(r *rig) {
-		r.mayCutOff()
+		r.mayCutOff("demo")
 		w, restart := switching(r)
 		r.pass(5 * time.Second)
 		if r.count("signal demo/1") > 0 {
@@ -98,7 +99,7 @@ func TestLeftoversAreKilled(t *testing.T) {
 // TestMaxDraining: beyond it the oldest is stopped.
 func TestMaxDraining(t *testing.T) {
 	run(t, plan(newApp("demo", 8080, func(a *config.App) { a.MaxDraining = 2 })), func(r *rig) {
-		r.mayCutOff()
+		r.mayCutOff("demo")
 		r.alone("demo")
 		w := r.worker(1)
 		for range 2 {

@@ -3,6 +3,7 @@ package supervisor
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"gracevisor/internal/activation"
@@ -94,7 +95,7 @@ func (s *Supervisor) bound(b *binding, set activation.Set) {
 func (s *Supervisor) noteListenError(a *app, err error) {
 	if err != nil {
 		if a.listenErr == nil || a.listenErr.Error() != err.Error() {
-			s.log.Error("cannot listen for app; trying on", "app", a.name, "error", err)
+			s.log.Error("cannot listen for app; trying on", "app", a.name, "error", oneLine(err))
 		}
 		a.listenRetry = s.startClock(listenRetryInterval, func(c *clock) message { return listenTimer{a, c} })
 	} else if a.listenErr != nil {
@@ -128,3 +129,6 @@ func (s *Supervisor) collectSockets() {
 		}
 	}
 }
+
+// oneLine is an error that was joined of several as one line.
+func oneLine(err error) string { return strings.ReplaceAll(err.Error(), "\n", "; ") }

@@ -246,7 +246,7 @@ func (s *Supervisor) named(names []string) ([]*app, error) {
 	seen := make(map[string]bool)
 	for _, name := range names {
 		a := s.apps[name]
-		if a == nil || a.desired == removed {
+		if a == nil {
 			return nil, s.noSuchApp(name)
 		}
 		if !seen[name] {

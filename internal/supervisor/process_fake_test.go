@@ -69,7 +69,7 @@ type fakeProcess struct {
 
 func (r *rig) start(spec process.Spec) (Process, error) {
 	app, _, _ := strings.Cut(spec.Name, "/")
-	does := r.behaviourOf(app, spec.Name)
+	does := r.behaviourOf(app)
 	time.Sleep(does.cloneTakes)
 	if does.startErr != nil {
 		return nil, does.startErr

@@ -51,14 +51,21 @@ func (s *Supervisor) targeted(i *instance, targets []wire.Target, err error) {
 	s.orderProbe(i)
 }
 
-// orderProbe orders a probe from the newest worker. Without one it is ordered
-// when there is one: nobody knows, which is not the same as unhealthy.
+// orderProbe orders a probe from the newest worker, and from no other. Without
+// one it is ordered when there is one: nobody knows, which is not the same as
+// unhealthy.
 func (s *Supervisor) orderProbe(i *instance) {
 	if i.state != lifecycle.Probing && i.plan.Healthcheck.Path == "" {
 		return // there is nothing to check any more
 	}
-	if w := s.newestWorker(); w != nil {
-		w.outbox.Post(i.probe())
+	newest := s.newestWorker()
+	for _, w := range s.workers {
+		switch {
+		case w == newest:
+			w.outbox.Post(i.probe())
+		case w.ready && !w.gone:
+			w.outbox.Post(&wire.Unprobe{Instance: i.id()})
+		}
 	}
 }
 
@@ -92,8 +99,8 @@ func (s *Supervisor) endProbe(i *instance) {
 	}
 }
 
-// probeAgain orders all probes that ought to run from a worker that has just
-// come.
+// probeAgain orders all probes that ought to run from the worker that is the
+// newest now.
 func (s *Supervisor) probeAgain() {
 	for _, a := range s.apps {
 		for _, i := range a.instances {

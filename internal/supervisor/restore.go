@@ -22,6 +22,8 @@ type Inheritance struct {
 	SocketDir func(instance, username string) SocketDir
 	// Worker adopts a worker process.
 	Worker func(generation uint64, pid int) (WorkerProcess, error)
+	// Done is called when all is adopted.
+	Done func()
 }
 
 // revisionGap is between the last revision that was saved and the first of a
@@ -57,6 +59,7 @@ func (s *Supervisor) restore(from *Inheritance) {
 		s.startWorker()
 	}
 	s.probeAgain()
+	from.Done()
 }
 
 func (s *Supervisor) restoreWorker(saved workerState, from *Inheritance) {

@@ -45,7 +45,9 @@ type rig struct {
 	outputs    int
 	accessLogs []*os.File
 	forgotten  []string
-	cutOff     bool // instances may be stopped that have requests
+	cutOff     map[string]bool // apps whose instances may be stopped with requests
+	random     func() behaviour
+	over       bool // end was called
 }
 
 // run makes a rig in a bubble, has a supervisor run the plan, calls test and
@@ -66,6 +68,7 @@ func runWith(t *testing.T, plan *config.Plan, prepare, test func(*rig)) {
 			processes: make(map[string]*fakeProcess),
 			tables:    make(map[[2]uint64]*wire.Table),
 			taken:     make(map[string]bool),
+			cutOff:    make(map[string]bool),
 		}
 		r.s = New(Options{Log: slog.New(journalHandler{rig: r}), System: r.system(), Plan: plan, Version: "test"})
 		prepare(r)
@@ -78,6 +81,10 @@ func runWith(t *testing.T, plan *config.Plan, prepare, test func(*rig)) {
 // end stops the supervisor, and checks that it leaves nothing behind.
 func (r *rig) end() {
 	r.t.Helper()
+	if r.over {
+		return
+	}
+	r.over = true
 	r.s.Stop()
 	if r.t.Failed() {
 		r.s.Stop() // now
@@ -115,7 +122,7 @@ func (r *rig) end() {
 		r.t.Error(fault)
 	}
 	if len(r.faults) > 0 {
-		r.t.Logf("the journal:\n%s", strings.Join(r.journal, "\n"))
+		r.t.Logf("the journal:\n%s", r.tail())
 	}
 }
 
@@ -138,7 +145,12 @@ func (r *rig) fault(format string, args ...any) {
 func (r *rig) all() string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return strings.Join(r.journal, "\n")
+	return r.tail()
+}
+
+// tail is the end of the journal. The lock is held.
+func (r *rig) tail() string {
+	return strings.Join(r.journal[max(0, len(r.journal)-400):], "\n")
 }
 
 // settle waits until all that can happen without time passing has happened.

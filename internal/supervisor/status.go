@@ -114,7 +114,7 @@ func (s *Supervisor) appStatus(a *app, sum *appSum) control.AppStatus {
 		Instances: []control.InstanceStatus{},
 	}
 	if a.listenErr != nil {
-		status.ListenError = a.listenErr.Error()
+		status.ListenError = oneLine(a.listenErr)
 	}
 	for _, i := range a.instances {
 		count := sum.instances[i.id()]
@@ -169,7 +169,7 @@ func (s *Supervisor) listSockets() []control.Socket {
 	for _, a := range s.apps {
 		if a.listenErr != nil {
 			list = append(list, control.Socket{
-				Address: externalAddress(a.plan), Apps: []string{a.name}, Error: a.listenErr.Error(),
+				Address: externalAddress(a.plan), Apps: []string{a.name}, Error: oneLine(a.listenErr),
 			})
 		}
 	}

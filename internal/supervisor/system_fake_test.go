@@ -86,9 +86,12 @@ func (r *rig) always(app string, does behaviour) {
 	r.usual[app] = does
 }
 
-func (r *rig) behaviourOf(app, _ string) behaviour {
+func (r *rig) behaviourOf(app string) behaviour {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.random != nil {
+		return r.random()
+	}
 	if next := r.next[app]; len(next) > 0 {
 		r.next[app] = next[1:]
 		return next[0]

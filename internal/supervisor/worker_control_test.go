@@ -177,6 +177,13 @@ func (w *fakeWorker) mumble(instance string) {
 	w.mumblesAt = instance
 }
 
+// muffle is mumble from now on.
+func (w *fakeWorker) muffle() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.mumbling = true
+}
+
 // speak lets go of the acknowledgements.
 func (w *fakeWorker) speak() {
 	w.mu.Lock()
@@ -220,8 +227,9 @@ func (r *rig) checkUp(name string) {
 // checkIdle finds a fault if a worker has a request on an instance, or may begin
 // one: it is about to be stopped.
 func (r *rig) checkIdle(name string) {
+	app, _, _ := strings.Cut(name, "/")
 	r.mu.Lock()
-	cutOff := r.cutOff
+	cutOff := r.cutOff[app]
 	r.mu.Unlock()
 	if cutOff {
 		return

@@ -246,7 +246,13 @@ func (s *Supervisor) workerGone(w *worker) {
 		s.checkStopped()
 		return
 	}
-	if w.draining || s.newestWorker() != nil {
+	if newest := s.newestWorker(); newest != nil {
+		if newest.generation < w.generation {
+			s.probeAgain() // that was what the other did
+		}
+		return
+	}
+	if w.draining {
 		return
 	}
 	pause := min(s.workerCrashes.pause(time.Since(w.began)), longestWorkerPause)

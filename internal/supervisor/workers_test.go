@@ -212,3 +212,20 @@ func TestStatusOfWorkers(t *testing.T) {
 		}
 	})
 }
+
+// TestOneWorkerProbes: the newest; when it dies, the one before again.
+func TestOneWorkerProbes(t *testing.T) {
+	run(t, plan(newApp("demo", 8080, checked)), func(r *rig) {
+		r.alone("demo")
+		first, second := r.worker(1), r.secondWorker()
+		r.settle()
+		if first.probing("demo/1") || !second.probing("demo/1") {
+			t.Error("both probe, or not the newest")
+		}
+		second.die()
+		r.settle()
+		if !first.probing("demo/1") {
+			t.Error("nobody probes")
+		}
+	})
+}

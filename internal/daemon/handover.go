@@ -1,0 +1,61 @@
+package daemon
+
+import (
+	"context"
+	"os"
+	"syscall"
+	"time"
+
+	"github.com/coreos/go-systemd/v22/dbus"
+)
+
+// terminate stops everything, unless the service manager is about to start the
+// daemon again at once: then a successor goes on with what there is.
+func (d *daemon) terminate(sig os.Signal) {
+	if sig == syscall.SIGTERM && d.keeper.Survives() && isBeingRestarted() {
+		ctx, cancel := context.WithTimeout(context.Background(), handoverTimeout)
+		defer cancel()
+		if _, err := d.supervisor.Freeze(ctx); err == nil {
+			d.log.Info("handing over to the daemon that is started next")
+			d.flushOutput()
+			d.keeper.Settle(ctx)
+			d.handedOver = true
+			return
+		}
+	}
+	d.supervisor.Stop()
+}
+
+const (
+	// handoverTimeout bounds a hand-over; without one everything is stopped.
+	handoverTimeout = 10 * time.Second
+	// askTimeout bounds the question to the service manager.
+	askTimeout = 2 * time.Second
+)
+
+// isBeingRestarted asks systemd for the type of the job that our unit has: a
+// restart is one, and not a stop and a start. It goes through systemd's private
+// socket, which needs no message bus. Without an answer it is a stop.
+func isBeingRestarted() bool {
+	ctx, cancel := context.WithTimeout(context.Background(), askTimeout)
+	defer cancel()
+	conn, err := dbus.NewSystemdConnectionContext(ctx)
+	if err != nil {
+		return false
+	}
+	defer conn.Close()
+	unit, err := conn.GetUnitNameByPID(ctx, uint32(os.Getpid()))
+	if err != nil {
+		return false
+	}
+	jobs, err := conn.ListJobsContext(ctx)
+	if err != nil {
+		return false
+	}
+	for _, job := range jobs {
+		if job.Unit == unit {
+			return job.JobType == "restart"
+		}
+	}
+	return false
+}

@@ -1,0 +1,129 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+
+	"gracevisor/internal/activation"
+	"gracevisor/internal/config"
+	"gracevisor/internal/process"
+	"gracevisor/internal/supervisor"
+)
+
+// stateName is the name that the snapshot is kept by.
+const stateName = "state"
+
+// predecessor is the daemon before this one, whose files this one was given: by
+// an exec, or by the service manager after a crash or for a restart.
+type predecessor struct {
+	snapshot *activation.Snapshot
+	// state is nil if it could not be read, for the reason err.
+	state *supervisor.State
+	err   error
+}
+
+// unreadable reports whether there was one of which nothing is known.
+func (p *predecessor) unreadable() bool { return p != nil && p.state == nil }
+
+// predecessorOrPlan reads the state of the daemon before this one, which holds
+// its plan: the configuration's files are not looked at then, because a file
+// that is just being changed must not change anything. Without one the
+// configuration is read.
+func predecessorOrPlan(kept map[string]*os.File, confDir string) (*predecessor, *config.Plan, error) {
+	var from *predecessor
+	if file := kept[stateName]; file != nil {
+		from = readPredecessor(file)
+		if from.err == nil {
+			return from, from.state.Plan, nil
+		}
+	}
+	plan, err := config.Load(confDir)
+	return from, plan, err
+}
+
+func readPredecessor(file *os.File) *predecessor {
+	from := &predecessor{snapshot: activation.OpenSnapshot(file)}
+	data, err := from.snapshot.Read()
+	if err == nil {
+		from.state, err = supervisor.ReadState(data)
+	}
+	from.err = err
+	return from
+}
+
+// openSnapshot goes on with the snapshot of the predecessor, or makes one and
+// keeps it.
+func (d *daemon) openSnapshot(from *predecessor, kept map[string]*os.File) (*activation.Snapshot, error) {
+	if from != nil && from.err == nil {
+		d.keeper.Adopt(stateName, kept[stateName])
+		delete(kept, stateName)
+		return from.snapshot, nil
+	}
+	if from != nil {
+		d.log.Error("cannot read the state of the daemon before this one; starting all apps anew beside what runs", "error", from.err)
+		kept[stateName].Close()
+		delete(kept, stateName)
+	}
+	snapshot, err := activation.NewSnapshot()
+	if err != nil {
+		return nil, err
+	}
+	if err := d.keeper.Keep(stateName, snapshot.File(), nil); err != nil {
+		return nil, err
+	}
+	return snapshot, nil
+}
+
+// inheritance is what the supervisor takes over, or nil.
+func (d *daemon) inheritance(ctx context.Context, from *predecessor) *supervisor.Inheritance {
+	if from == nil || from.state == nil {
+		return nil
+	}
+	m := d.machine
+	return &supervisor.Inheritance{
+		State:   from.state,
+		Process: m.adoptInstance,
+		Output:  m.adoptOutput,
+		SocketDir: func(instance, username string) supervisor.SocketDir {
+			dir, err := process.FindSocketDir(m.socketBase, instance, username, workerGroup())
+			if err != nil {
+				d.log.Error("cannot take over socket folder", "instance", instance, "error", err)
+				return nil
+			}
+			return dir
+		},
+		Worker: m.adoptWorker,
+		Done: func() {
+			go m.reaper.Run(ctx)
+			m.endUnclaimed()
+		},
+	}
+}
+
+// endUnclaimed ends what was kept and that the state does not know: an instance
+// that was cloned but not yet noted. It has not become the app's program.
+func (m *machine) endUnclaimed() {
+	for name, file := range m.kept {
+		m.log.Warn("nobody knows a file that was kept", "name", name)
+		if isPidfd(name) {
+			if err := killPidfd(file); err != nil && !errors.Is(err, os.ErrProcessDone) {
+				m.log.Error("cannot end unknown process", "name", name, "error", err)
+			}
+		}
+		m.keeper.Adopt(name, file)
+		m.keeper.Drop(name)
+	}
+	clear(m.kept)
+}
+
+// CheckState reads a snapshot as a successor would: what a re-execution asks of
+// a binary before it relies on it.
+func CheckState(file *os.File) error {
+	from := readPredecessor(file)
+	if from.err != nil {
+		return fmt.Errorf("this build can not take over: %w", from.err)
+	}
+	return nil
+}

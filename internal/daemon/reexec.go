@@ -1,0 +1,136 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"gracevisor/internal/control"
+	"gracevisor/internal/process"
+)
+
+const (
+	// CheckRole is the word that makes the binary read a snapshot, on file
+	// descriptor CheckFD, and say whether it could take over.
+	CheckRole = "check-state"
+	CheckFD   = 3
+	// checkTimeout bounds that.
+	checkTimeout = 10 * time.Second
+)
+
+// reexec replaces the program of this process by the binary on disk, which goes
+// on where this one is. It returns only if nothing has happened.
+func (d *daemon) reexec(ctx context.Context) error {
+	path, err := binaryOnDisk()
+	if err != nil {
+		return err
+	}
+	if err := d.checkBinary(ctx, path); err != nil {
+		return err
+	}
+	resume, err := d.supervisor.Freeze(ctx)
+	if err != nil {
+		return err
+	}
+	defer resume()
+	d.log.Info("executing the binary on disk", "path", path)
+	d.herald.announceReload()
+	d.flushOutput()
+	return d.exec(path)
+}
+
+// binaryOnDisk is the path of the running binary, whatever lies there now.
+func binaryOnDisk() (string, error) {
+	path, err := os.Readlink("/proc/self/exe")
+	if err != nil {
+		return "", fmt.Errorf("find the binary: %w", err)
+	}
+	path = strings.TrimSuffix(path, " (deleted)")
+	if err := unix.Access(path, unix.X_OK); err != nil {
+		return "", fmt.Errorf("execute %s: %w", path, err)
+	}
+	return path, nil
+}
+
+// checkBinary has a binary read the snapshot. If it can not, it must not be
+// executed in our place.
+func (d *daemon) checkBinary(ctx context.Context, path string) error {
+	read, write, err := os.Pipe()
+	if err != nil {
+		return err
+	}
+	defer read.Close()
+	check, err := d.machine.reaper.Spawn(process.Child{
+		Name: "check", Path: path, Argv: []string{"gracevisord", CheckRole},
+		Files: []*os.File{nil, nil, write, d.machine.snapshot.File()},
+	})
+	write.Close()
+	if err != nil {
+		return fmt.Errorf("check %s: %w", path, err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
+	defer cancel()
+	stop := context.AfterFunc(ctx, func() {
+		_ = check.Kill()
+		_ = read.SetReadDeadline(time.Unix(1, 0))
+	})
+	defer stop()
+	said, _ := io.ReadAll(io.LimitReader(read, 4096))
+	exit := check.Wait()
+	switch {
+	case ctx.Err() != nil:
+		return fmt.Errorf("check %s: it does not answer within %s", path, checkTimeout)
+	case exit.String() != "exit status 0":
+		return fmt.Errorf("check %s: %s: %s", path, exit, strings.TrimSpace(string(said)))
+	}
+	return nil
+}
+
+// flushOutput writes what was read from the apps. What is still in their pipes
+// stays there for the successor.
+func (d *daemon) flushOutput() {
+	ended, cancel := context.WithCancel(context.Background())
+	cancel()
+	_ = d.store.Close(ended)
+}
+
+// exec executes path, or the running binary if that fails. It returns only if
+// both do.
+func (d *daemon) exec(path string) error {
+	d.log.Info("handing over")
+	d.closeLog()
+	// Until the successor has its handlers these would end it; TERM still does.
+	signal.Ignore(syscall.SIGHUP, syscall.SIGINT, syscall.SIGUSR1, syscall.SIGUSR2)
+	syscall.ForkLock.Lock()
+	defer syscall.ForkLock.Unlock()
+	variable, undo, err := d.keeper.PrepareExec()
+	if err != nil {
+		return err
+	}
+	defer undo()
+	env := append(os.Environ(), variable)
+	first := syscall.Exec(path, os.Args, env)
+	return errors.Join(first, syscall.Exec("/proc/self/exe", os.Args, env))
+}
+
+// startReexec is the operation: its result is told only if it failed.
+func startReexec(reexec func(context.Context) error) *control.Operation {
+	events := make(chan control.Event, 1)
+	go func() { // ends with the exec, or with its failure
+		began := time.Now()
+		err := reexec(context.Background())
+		events <- control.Event{
+			Kind: control.EventResult, Elapsed: time.Since(began), Result: control.ResultFailed, Error: err.Error(),
+		}
+		close(events)
+	}()
+	return &control.Operation{Events: events}
+}
