@@ -1,13 +1,18 @@
 # `make help` lists the targets.
 
-VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
-COMMIT  := $(shell git rev-parse --short HEAD 2>/dev/null || echo unknown)
-LDFLAGS := -s -w -X gracevisor/internal/version.Version=$(VERSION) -X gracevisor/internal/version.Commit=$(COMMIT)
+# A source archive has no git: `make dist` puts both into its file VERSION.
+VERSION := $(shell cut -d' ' -f1 VERSION 2>/dev/null || git describe --tags --always --dirty 2>/dev/null || echo devel)
+COMMIT  := $(shell cut -d' ' -f2 VERSION 2>/dev/null || git rev-parse --short --verify HEAD 2>/dev/null || echo unknown)
+LDFLAGS := -s -w -X gracevisor/internal/version.Version=$(VERSION) -X gracevisor/internal/version.Commit=$(COMMIT) -X main.version=$(VERSION)
+# The version comes from here: a checkout that git does not trust must build, too.
+export GOFLAGS := $(GOFLAGS) -buildvcs=false
 GO_BUILD := CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)'
 # What -fuzz finds is kept in testdata; a short run in `make test`, a long one in `make fuzz`.
 FUZZTIME ?= 10m
 
 .DEFAULT_GOAL := help
+# With -j, too, the steps of `make test` come one after the other.
+.NOTPARALLEL:
 .PHONY: help build run test deps lint unit fuzz-short e2e fuzz soak bench bench-proxy dist clean
 
 help: ## list the targets
@@ -27,7 +32,7 @@ deps: ## install what the tests need (Debian, as root), or say what is missing
 	test/install-deps
 
 lint: ## gofmt, go vet, staticcheck
-	test -z "$$(gofmt -l $$(git ls-files '*.go') | tee /dev/stderr)"
+	test -z "$$(gofmt -l cmd demoapp internal test | tee /dev/stderr)"
 	go vet ./...
 	go tool staticcheck ./...
 
@@ -52,8 +57,10 @@ bench: build ## times and memory of the supervisor (prints)
 bench-proxy: build ## CPU per request beside nginx, HAProxy and ReverseProxy (prints)
 	go run ./test/benchproxy
 
-dist: ## dist/gracevisor-VERSION.tar.gz
-	mkdir -p dist && git archive --format=tar.gz --prefix=gracevisor-$(VERSION)/ -o dist/gracevisor-$(VERSION).tar.gz HEAD
+dist: release = $(VERSION:-dirty=)
+dist: ## dist/gracevisor-VERSION.tar.gz, of what is committed
+	mkdir -p dist
+	git archive --format=tar.gz --prefix=gracevisor-$(release)/ --add-virtual-file='gracevisor-$(release)/VERSION:$(release) $(COMMIT)' -o dist/gracevisor-$(release).tar.gz HEAD
 
 clean: ## remove what was built
 	rm -rf bin dist demoapp/demoapp

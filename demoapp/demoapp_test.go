@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"regexp"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -21,7 +22,7 @@ import (
 // asApp makes the test binary the app itself.
 const asApp = "DEMOAPP_TEST_AS_APP"
 
-// deadMan ends an app that its test has forgotten or that hangs.
+// deadMan ends an app that hangs.
 const deadMan = 2 * time.Minute
 
 func TestMain(m *testing.M) {
@@ -53,6 +54,10 @@ func start(t *testing.T, args ...string) *app {
 	if err != nil {
 		t.Fatal(err)
 	}
+	// If the test dies, so does the app: the signal comes when this thread
+	// ends, which nothing but the end of the test ends (prctl(2)).
+	runtime.LockOSThread()
+	a.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := a.Start(); err != nil {
 		t.Fatal(err)
 	}

@@ -166,6 +166,12 @@ type InstanceStatus struct {
 	// Reason is why it was started: "boot", "restart", "crash", ….
 	Reason string `json:"reason"`
 	Error  string `json:"error,omitempty"`
+	// Status is what the app says of itself (STATUS= of sd_notify(3)).
+	Status string `json:"status,omitempty"`
+	// Memory in bytes and CPU time in microseconds, of instances with a cgroup;
+	// 0 or -1 where that is not known.
+	Memory int64 `json:"memory_bytes,omitempty"`
+	CPU    int64 `json:"cpu_usec,omitempty"`
 }
 
 // AppCounters are the sums over all living workers.

@@ -97,8 +97,10 @@ func (d *daemon) assemble(ctx context.Context, plan *config.Plan, from *predeces
 	}
 	d.machine = &machine{
 		log: d.log, store: d.store, reaper: process.NewReaper(d.log, ""), sockets: sockets,
-		keeper: d.keeper, snapshot: snapshot, socketBase: filepath.Join(d.runtimeDir, "apps"), kept: kept,
+		keeper: d.keeper, snapshot: snapshot, socketBase: filepath.Join(d.runtimeDir, "apps"),
+		notifyBase: filepath.Join(d.runtimeDir, "notify"), kept: kept,
 	}
+	d.machine.findCgroups()
 	d.supervisor = supervisor.New(supervisor.Options{
 		Log:       d.log,
 		System:    d.machine.system(),

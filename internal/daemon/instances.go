@@ -27,6 +27,10 @@ func outputName(app string, instance uint64, stream string) string {
 // startInstance clones the process of an instance, and keeps its identity before
 // it is let go.
 func (m *machine) startInstance(spec process.Spec) (supervisor.Process, error) {
+	var err error
+	if spec.Leaf, err = m.makeLeaf(spec.Name, spec.Limits); err != nil {
+		return nil, err
+	}
 	p, err := m.reaper.Start(spec)
 	if err != nil {
 		return nil, err
@@ -53,7 +57,7 @@ func (m *machine) adopt(name string, pid int, owner string) (*process.Process, e
 	if err != nil {
 		return nil, err
 	}
-	return m.reaper.Adopt(pid, pidfd, owner)
+	return m.reaper.Adopt(pid, pidfd, owner, m.findLeaf(owner))
 }
 
 // openOutput makes the pipes that an instance writes into.
@@ -92,7 +96,7 @@ func (m *machine) outputPipe(app *config.App, instance uint64, stream string, fi
 	if err := m.keeper.Keep(name, read, nil); err != nil {
 		m.log.Error("cannot keep output; a crash of the daemon would end it", "app", app.Name, "error", err)
 	}
-	attachment := m.store.Attach(logs.Source{App: app.Name, Instance: instance, Stream: stream}, read, targetOf(file))
+	attachment := m.store.Attach(logs.Source{App: app.Name, Instance: instance, Stream: stream}, read, outputTarget(app, file))
 	return write, func() {
 		attachment.Detach()
 		m.keeper.Drop(name)
@@ -101,19 +105,19 @@ func (m *machine) outputPipe(app *config.App, instance uint64, stream string, fi
 
 // adoptOutput reads on what an instance writes.
 func (m *machine) adoptOutput(app *config.App, instance uint64) supervisor.Output {
-	closeStdout := m.adoptPipe(app.Name, instance, logs.StreamStdout, app.Stdout)
-	closeStderr := m.adoptPipe(app.Name, instance, logs.StreamStderr, app.Stderr)
+	closeStdout := m.adoptPipe(app, instance, logs.StreamStdout, app.Stdout)
+	closeStderr := m.adoptPipe(app, instance, logs.StreamStderr, app.Stderr)
 	return supervisor.Output{Close: m.forget(app.Name, instance, closeStdout, closeStderr)}
 }
 
-func (m *machine) adoptPipe(app string, instance uint64, stream string, file config.LogFile) (end func()) {
-	name := outputName(app, instance, stream)
+func (m *machine) adoptPipe(app *config.App, instance uint64, stream string, file config.LogFile) (end func()) {
+	name := outputName(app.Name, instance, stream)
 	read, err := m.takeKept(name)
 	if err != nil {
-		m.log.Error("cannot read on what an instance writes", "app", app, "instance", instance, "stream", stream, "error", err)
+		m.log.Error("cannot read on what an instance writes", "app", app.Name, "instance", instance, "stream", stream, "error", err)
 		return func() { m.keeper.Drop(name) }
 	}
-	attachment := m.store.Attach(logs.Source{App: app, Instance: instance, Stream: stream}, read, targetOf(file))
+	attachment := m.store.Attach(logs.Source{App: app.Name, Instance: instance, Stream: stream}, read, outputTarget(app, file))
 	return func() {
 		attachment.Detach()
 		m.keeper.Drop(name)
@@ -152,4 +156,11 @@ func (m *machine) settleOutput(app string, instance uint64) {
 // targetOf translates the configuration of a log file.
 func targetOf(file config.LogFile) logs.Target {
 	return logs.Target{Path: file.Path, MaxSize: file.MaxSize, MaxKept: file.MaxKept, MaxAge: file.MaxAge}
+}
+
+// outputTarget is where the output of an app goes.
+func outputTarget(app *config.App, file config.LogFile) logs.Target {
+	target := targetOf(file)
+	target.Journal = app.Journal
+	return target
 }

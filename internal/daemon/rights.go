@@ -28,7 +28,7 @@ func tellMissingRights(log *slog.Logger, plan *config.Plan) {
 		if a.User != "" && a.User != own && a.User != strconv.Itoa(os.Geteuid()) {
 			foreign[a.User] = append(foreign[a.User], a.Name)
 		}
-		if a.External.Port < unprivilegedPort() {
+		if a.ExternalSocket == "" && a.External.Port < unprivilegedPort() {
 			low = append(low, fmt.Sprintf("%s (%d)", a.Name, a.External.Port))
 		}
 	}

@@ -23,6 +23,9 @@ type machine struct {
 	keeper     *activation.Keeper
 	snapshot   *activation.Snapshot
 	socketBase string
+	notifyBase string
+	// cgroups holds the instances and workers, or is nil.
+	cgroups *process.Cgroups
 	// kept is what an earlier daemon has kept and nobody has claimed yet. It
 	// belongs to the goroutine of the supervisor.
 	kept map[string]*os.File
@@ -34,6 +37,8 @@ func (m *machine) system() supervisor.System {
 		Start:           m.startInstance,
 		ProbePort:       process.ProbePort,
 		MakeSocketDir:   m.makeSocketDir,
+		MakeNotify:      m.makeNotify,
+		Usage:           m.usage,
 		OpenOutput:      m.openOutput,
 		OpenAccessLog:   m.openAccessLog,
 		SettleOutput:    m.settleOutput,

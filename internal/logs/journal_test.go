@@ -209,7 +209,7 @@ func TestSlowJournal(t *testing.T) {
 	f, path := journaled(t)
 	f.journal.patience = patience
 	j := startJournald(t, path)
-	const lines = 50_000
+	const lines = 20_000
 	text := numberedLines(lines)
 	a := f.app(stdout("demo", 7), Target{Path: "app.out", Journal: true})
 	a.write(text)

@@ -73,9 +73,9 @@ func (c *Cgroups) Controllers() []string { return c.controllers }
 type Limits struct {
 	// MemoryMax and MemoryHigh in bytes.
 	MemoryMax, MemoryHigh int64
-	// CPUPercent of one CPU.
-	CPUPercent int
-	PidsMax    int
+	// CPUMax in thousandths of a CPU.
+	CPUMax  int
+	PidsMax int
 	// IOWeight is 1 to 10000.
 	IOWeight int
 }
@@ -93,7 +93,7 @@ func (l Limits) files() map[string]string {
 	}
 	set("memory.max", l.MemoryMax, strconv.FormatInt(l.MemoryMax, 10))
 	set("memory.high", l.MemoryHigh, strconv.FormatInt(l.MemoryHigh, 10))
-	set("cpu.max", int64(l.CPUPercent), fmt.Sprintf("%d %d", l.CPUPercent*cpuPeriod/100, cpuPeriod))
+	set("cpu.max", int64(l.CPUMax), fmt.Sprintf("%d %d", l.CPUMax*cpuPeriod/1000, cpuPeriod))
 	set("pids.max", int64(l.PidsMax), strconv.Itoa(l.PidsMax))
 	set("io.weight", int64(l.IOWeight), fmt.Sprintf("default %d", l.IOWeight))
 	return files
@@ -121,9 +121,13 @@ func (c *Cgroups) MakeLeaf(instance string, limits Limits) (leaf *Leaf, unset []
 	return leaf, unset, nil
 }
 
-// FindLeaf is the cgroup of an instance that was made earlier.
+// FindLeaf is the cgroup of an instance that was made earlier, or nil.
 func (c *Cgroups) FindLeaf(instance string) *Leaf {
-	return &Leaf{filepath.Join(c.root, leafName(instance))}
+	leaf := &Leaf{filepath.Join(c.root, leafName(instance))}
+	if _, err := os.Stat(leaf.path); err != nil {
+		return nil
+	}
+	return leaf
 }
 
 // Open opens the leaf's folder, for SysProcAttr.CgroupFD.

@@ -20,6 +20,10 @@ type Exit struct {
 	Known bool
 	// CoreDumped: the signal left a core dump.
 	CoreDumped bool
+	// OutOfMemory: the kernel killed a process of the instance because it ran
+	// into its limit, or the machine out of memory. It is known of instances
+	// with a cgroup only.
+	OutOfMemory bool
 }
 
 // Success reports whether the process is known to have exited with status 0.
@@ -39,6 +43,9 @@ func (e Exit) String() string {
 	}
 	if e.CoreDumped {
 		name += " (core dumped)"
+	}
+	if e.OutOfMemory {
+		name += " (out of memory)"
 	}
 	return "killed by " + name
 }

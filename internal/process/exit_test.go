@@ -116,7 +116,7 @@ func adoptFrom(t *testing.T, mode, script string) (adopted, daemon *app, stdin *
 	if err != nil {
 		t.Fatal(err)
 	}
-	q, err := reaper.Adopt(pid, os.NewFile(uintptr(fd), "pidfd"), "inner/1")
+	q, err := reaper.Adopt(pid, os.NewFile(uintptr(fd), "pidfd"), "inner/1", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -184,7 +184,7 @@ func TestAdoptRefusesWhatCannotBePolled(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := reaper.Adopt(1, f, "demo/1"); err == nil {
+	if _, err := reaper.Adopt(1, f, "demo/1", nil); err == nil {
 		t.Error("a plain file was taken for a pidfd")
 	}
 	if err := f.Close(); err == nil {

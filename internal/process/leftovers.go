@@ -32,6 +32,11 @@ func (p *Process) Leftovers(ctx context.Context) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+	if p.leaf != nil {
+		if err := p.leaf.AwaitEmpty(ctx); err != nil {
+			return err
+		}
+	}
 	timer := time.NewTimer(firstLook)
 	defer timer.Stop()
 	for pause := firstLook; ; pause = min(2*pause, lastLook) {
@@ -67,6 +72,9 @@ func (p *Process) settle() bool {
 	if p.gone || !p.waited {
 		return p.gone
 	}
+	if p.leaf != nil {
+		return p.settleLeaf()
+	}
 	// Strays first: that buries dead orphans, which else count as members.
 	strays, err := p.strays()
 	if err != nil || len(strays) > 0 {
@@ -75,8 +83,14 @@ func (p *Process) settle() bool {
 	if err := p.signalGroup(0); !errors.Is(err, unix.ESRCH) {
 		return false
 	}
+	p.leave()
+	return true
+}
+
+// leave lets go of what stands for an instance of which nothing is left. The
+// lock is held.
+func (p *Process) leave() {
 	p.gone = true
 	p.reaper.forget(p)
 	p.pidfd.Close()
-	return true
 }

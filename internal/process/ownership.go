@@ -35,7 +35,7 @@ func (p *Process) OwnsSocket(path string) (owned, stranger bool, err error) {
 // sockets without an owner.
 func (p *Process) ownsAny(inodes map[uint64]bool) (owned, stranger bool, err error) {
 	s := search{wanted: inodes, seen: make(map[int]bool)}
-	steps := []func() []int{p.main, p.descendants, p.strayTrees, p.sessionMembers}
+	steps := []func() []int{p.main, p.members, p.descendants, p.strayTrees, p.sessionMembers}
 	for _, pids := range steps {
 		if len(s.wanted) == 0 {
 			break

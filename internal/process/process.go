@@ -22,6 +22,8 @@ type Process struct {
 
 	reaper *Reaper
 	pidfd  *os.File
+	// leaf is the cgroup that holds all of the instance, or nil.
+	leaf *Leaf
 	// launch is nil unless the process came through the launch role of this
 	// daemon's own making.
 	launch *launch
@@ -58,7 +60,9 @@ type launch struct {
 // its identity, and becomes Adopt's to close. The process may be a child of ours
 // (after an exec in place) or not (after a crash). Adopt all before Run, which
 // would otherwise take an adopted child that has ended for an orphan.
-func (r *Reaper) Adopt(pid int, pidfd *os.File, name string) (*Process, error) {
+//
+// leaf is the cgroup that it was started in, or nil.
+func (r *Reaper) Adopt(pid int, pidfd *os.File, name string, leaf *Leaf) (*Process, error) {
 	// A file that came from elsewhere may not be in the poller.
 	fd := -1
 	var dupErr error
@@ -76,7 +80,9 @@ func (r *Reaper) Adopt(pid int, pidfd *os.File, name string) (*Process, error) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.register(pid, file, name), nil
+	p := r.register(pid, file, name)
+	p.leaf = leaf
+	return p, nil
 }
 
 // PIDFD is the process's identity. It stays the Process's: it is closed when
@@ -155,6 +161,9 @@ func (p *Process) await() {
 		// Neither can block now, and nothing may be left open.
 		p.launch.goWrite.Close()
 		_, _ = p.launch.outcome()
+	}
+	if p.leaf != nil {
+		p.exit.OutOfMemory = p.leaf.Usage().OOMKills > 0
 	}
 	p.reaper.ended(p)
 	close(p.done)

@@ -39,6 +39,9 @@ func (p *Process) send(sig syscall.Signal) error {
 	if p.gone {
 		return os.ErrProcessDone
 	}
+	if p.leaf != nil {
+		return p.sendLeaf(sig)
+	}
 	groupErr := p.signalGroup(sig)
 	strays, strayErr := p.sendStrays(sig)
 	empty := errors.Is(groupErr, unix.ESRCH)

@@ -53,6 +53,9 @@ func (d *SocketDir) make(base string, group int) error {
 	if err := os.MkdirAll(base, 0o711); err != nil {
 		return err
 	}
+	if err := os.Chmod(base, 0o711); err != nil { // whatever our umask is
+		return err
+	}
 	if err := os.RemoveAll(d.dir); err != nil {
 		return err
 	}

@@ -35,6 +35,11 @@ type Spec struct {
 	// blocking, as apps expect them, which concerns every process that shares
 	// the open file description. They stay the caller's to close.
 	Stdout, Stderr *os.File
+	// Leaf is the cgroup that the instance lives in, or nil. It is removed with
+	// the last process in it.
+	Leaf *Leaf
+	// Limits are for whoever makes the leaf.
+	Limits Limits
 }
 
 // maxWords bounds the words of a Spec together. The kernel takes no more than

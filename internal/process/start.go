@@ -37,6 +37,7 @@ func (r *Reaper) Start(spec Spec) (*Process, error) {
 		Argv:  []string{"gracevisord", LaunchRole, spec.Name},
 		Env:   launcherEnvironment(),
 		Files: []*os.File{nil, spec.Stdout, spec.Stderr, memfd, pipes.goRead, pipes.statusWrite},
+		Leaf:  spec.Leaf,
 	})
 	pipes.closeChildEnds()
 	if err != nil {
@@ -60,6 +61,9 @@ type Child struct {
 	Env []string
 	// Files become 0, 1, 2, …; nil is /dev/null. They stay the caller's.
 	Files []*os.File
+	// Leaf is the cgroup that it is cloned into (CLONE_INTO_CGROUP, clone(2)),
+	// or nil for that of this process.
+	Leaf *Leaf
 }
 
 // Spawn starts c as the leader of a new session. Every child of this process
@@ -78,8 +82,17 @@ func (r *Reaper) Spawn(c Child) (*Process, error) {
 		}
 	}
 	var p *Process
+	attr := &syscall.SysProcAttr{Setsid: true}
+	if c.Leaf != nil {
+		dir, err := c.Leaf.Open()
+		if err != nil {
+			return nil, fmt.Errorf("start %s: %w", c.Name, err)
+		}
+		defer dir.Close()
+		attr.UseCgroupFD, attr.CgroupFD = true, int(dir.Fd())
+	}
 	err = withDescriptors(files, nil, func(fds []uintptr) error {
-		p, err = r.fork(&c, fds)
+		p, err = r.fork(&c, attr, fds)
 		return err
 	})
 	if err != nil {
@@ -90,15 +103,16 @@ func (r *Reaper) Spawn(c Child) (*Process, error) {
 
 // fork forks and registers under the lock that the reaper classifies under, so
 // that a child which ends at once is already known as a managed one.
-func (r *Reaper) fork(c *Child, fds []uintptr) (*Process, error) {
+func (r *Reaper) fork(c *Child, attr *syscall.SysProcAttr, fds []uintptr) (*Process, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	pidfd := -1
+	attr.PidFD = &pidfd
 	path := binaryPath(c.Path)
 	pid, err := syscall.ForkExec(path, c.Argv, &syscall.ProcAttr{
 		Env:   c.Env,
 		Files: fds,
-		Sys:   &syscall.SysProcAttr{Setsid: true, PidFD: &pidfd},
+		Sys:   attr,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("run %q: %w", path, err)
@@ -110,7 +124,9 @@ func (r *Reaper) fork(c *Child, fds []uintptr) (*Process, error) {
 		_, _ = waitid(unix.P_PID, pid, unix.WEXITED)
 		return nil, err
 	}
-	return r.register(pid, file, c.Name), nil
+	p := r.register(pid, file, c.Name)
+	p.leaf = c.Leaf
+	return p, nil
 }
 
 // withDescriptors calls use with the descriptors of files, which cannot be

@@ -78,6 +78,20 @@ var answerRules = []rule{
 		name: "a header block over the limit (RFC 9112 §3)", request: plainGet, toApp: plainToApp,
 		answer: "HTTP/1.1 200 OK\r\nX: " + strings.Repeat("x", 64<<10) + "\r\n\r\n", client: bad502,
 	}, {
+		name: "a header block under the limit (RFC 9112 §3)", request: plainGet, toApp: plainToApp,
+		answer: "HTTP/1.1 200 OK\r\nDate: x\r\nContent-Length: 0\r\nX: " + strings.Repeat("x", 60<<10) + "\r\n\r\n",
+		client: "HTTP/1.1 200 OK\r\nDate: x\r\nContent-Length: 0\r\nX: " + strings.Repeat("x", 60<<10) + "\r\n\r\n",
+	}, {
+		name: "trailers named in Connection (RFC 9110 §7.6.1)", request: plainGet, toApp: plainToApp,
+		answer: "HTTP/1.1 200 OK\r\nDate: x\r\nConnection: T\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\nT: 1\r\nU: 2\r\n\r\n",
+		client: "HTTP/1.1 200 OK\r\nDate: x\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\nU: 2\r\n\r\n",
+	}, {
+		name: "a bad chunk size (RFC 9112 §7.1)", request: plainGet, toApp: plainToApp,
+		answer: "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n-1\r\n", client: bad502,
+	}, {
+		name: "a bad chunk size after a good one (RFC 9112 §7.1)", request: plainGet, toApp: plainToApp,
+		answer: "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\nx\r\n", client: bad502,
+	}, {
 		name: "a body that is cut (RFC 9112 §8)", request: plainGet, toApp: plainToApp, closes: true,
 		answer: "HTTP/1.1 200 OK\r\nDate: x\r\nContent-Length: 3\r\n\r\nab",
 		client: "HTTP/1.1 200 OK\r\nDate: x\r\nContent-Length: 3\r\n\r\nab", ends: true,

@@ -19,7 +19,7 @@ func itoa(n int) string { return strconv.Itoa(n) }
 
 // steadyPair is a client's connection and an app that answer without allocating,
 // so that what is counted is the proxy's.
-func steadyPair(t testing.TB, r *rig, answer string) (exchange func()) {
+func steadyPair(t testing.TB, r *rig, request, answer, want string) (exchange func()) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -53,48 +53,69 @@ func steadyPair(t testing.TB, r *rig, answer string) (exchange func()) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { c.Close() })
-	request := []byte("GET /some/path HTTP/1.1\r\nHost: example\r\nUser-Agent: test\r\nAccept: */*\r\n\r\n")
-	b := make([]byte, len(answer))
+	out, b := []byte(request), make([]byte, len(want))
 	return func() {
-		if _, err := c.Write(request); err != nil {
+		if _, err := c.Write(out); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := io.ReadFull(c, b); err != nil {
 			t.Fatal(err)
 		}
+		if string(b) != want {
+			t.Fatalf("got %q", b)
+		}
 	}
 }
 
-const steadyAnswer = "HTTP/1.1 200 OK\r\nDate: Mon, 23 Nov 2026 07:00:00 GMT\r\nContent-Type: text/plain\r\nContent-Length: 100\r\n\r\n"
+const (
+	steadyGet    = "GET /some/path HTTP/1.1\r\nHost: example\r\nUser-Agent: test\r\nAccept: */*\r\n\r\n"
+	steadyPost   = "POST /some/path HTTP/1.1\r\nHost: example\r\nContent-Length: 10\r\n\r\n0123456789"
+	steadyHead   = "HTTP/1.1 200 OK\r\nDate: Mon, 23 Nov 2026 07:00:00 GMT\r\nContent-Type: text/plain\r\n"
+	steadyAnswer = steadyHead + "Content-Length: 10\r\n\r\n0123456789"
+	steadyChunks = steadyHead + "Transfer-Encoding: chunked\r\n\r\na\r\n0123456789\r\n0\r\n\r\n"
+)
 
 // TestNoAllocation: a request in steady state costs no memory.
 func TestNoAllocation(t *testing.T) {
-	for _, format := range []string{"", "json", "combined"} {
-		r := newRig(t, func(a *wire.App) { a.Traffic.AccessLog = format })
-		read, write, err := os.Pipe()
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer read.Close()
-		go io.Copy(io.Discard, read) // ended by the close of read
-		if err := r.proxy.AddFile("access:demo", write); err != nil {
-			t.Fatal(err)
-		}
-		exchange := steadyPair(t, r, steadyAnswer+strings.Repeat("x", 100))
-		for range 100 {
-			exchange()
-		}
-		// AllocsPerRun counts all goroutines. A Date or a pool that a
-		// collection emptied may cost one now and then.
-		if n := testing.AllocsPerRun(2000, exchange); n >= 0.5 && !raceEnabled {
-			t.Errorf("access log %q: %v allocations per request", format, n)
-		}
+	if raceEnabled {
+		t.Skip("the race detector allocates")
+	}
+	long := steadyHead + "Content-Length: 40000\r\n\r\n" + strings.Repeat("x", 40000)
+	for name, k := range map[string]struct{ request, answer, log string }{
+		"plain":        {steadyGet, steadyAnswer, ""},
+		"body":         {steadyPost, steadyAnswer, ""},
+		"chunks":       {steadyGet, steadyChunks, ""},
+		"long answer":  {steadyGet, long, ""},
+		"JSON log":     {steadyGet, steadyAnswer, "json"},
+		"combined log": {steadyGet, steadyAnswer, "combined"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, func(a *wire.App) { a.Traffic.AccessLog = k.log })
+			read, write, err := os.Pipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer read.Close()
+			go io.Copy(io.Discard, read) // ended by the close of read
+			if err := r.proxy.AddFile("access:demo", write); err != nil {
+				t.Fatal(err)
+			}
+			exchange := steadyPair(t, r, k.request, k.answer, k.answer)
+			for range 100 {
+				exchange()
+			}
+			// All goroutines are counted. A new Date, or a pool that a
+			// collection has emptied, may cost one now and then.
+			if n := testing.AllocsPerRun(2000, exchange); n >= 0.5 {
+				t.Errorf("%v allocations per request", n)
+			}
+		})
 	}
 }
 
 func BenchmarkSmallAnswer(b *testing.B) {
 	r := newRig(b, nil)
-	exchange := steadyPair(b, r, steadyAnswer+strings.Repeat("x", 100))
+	exchange := steadyPair(b, r, steadyGet, steadyAnswer, steadyAnswer)
 	exchange()
 	b.ReportAllocs()
 	for b.Loop() {
@@ -107,7 +128,7 @@ func BenchmarkSmallAnswer(b *testing.B) {
 func BenchmarkIdleConnection(b *testing.B) {
 	const n = 2000
 	r := newRig(b, nil)
-	exchange := steadyPair(b, r, ok0)
+	exchange := steadyPair(b, r, steadyGet, ok0, ok0)
 	exchange()
 	front := net.TCPAddrFromAddrPort(netip.MustParseAddrPort(r.front))
 	for b.Loop() {

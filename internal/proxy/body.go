@@ -46,7 +46,7 @@ func (c *conn) readSmallBody(left int) fate {
 	x := c.x
 	x.out = grown(x.out, left)
 	for left > 0 {
-		c.sock.readBy.Store(c.sock.deadline(x.route.traffic.BodyTimeout))
+		c.sock.readBy.Store(deadline(x.route.traffic.BodyTimeout))
 		free := x.out[len(x.out) : len(x.out)+left]
 		n, err := c.client.read(free)
 		switch {

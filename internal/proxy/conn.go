@@ -61,6 +61,7 @@ const (
 	linger              // close, but read on for a while so that the client gets the answer
 	sever               // close, the answer is not complete
 	abort               // reset, as only that tells the client so
+	over                // it was a tunnel, which has ended; nothing is left to do
 )
 
 // begin takes over an accepted socket, which is counted in already.
@@ -94,6 +95,9 @@ func (c *conn) next() bool {
 	}
 	f := c.request()
 	c.served = true
+	if f == over {
+		return false
+	}
 	c.account()
 	if f == keep {
 		return true
@@ -124,7 +128,7 @@ func (c *conn) awaitRequest() bool {
 	if !c.served {
 		patience = t.HeaderTimeout
 	}
-	c.sock.readBy.Store(c.sock.deadline(patience))
+	c.sock.readBy.Store(deadline(patience))
 	n, err := c.client.readIdle(c)
 	if err != nil || n == 0 {
 		return false

@@ -17,10 +17,10 @@
 //	tunnel        or bytes both ways, after a 101; relay: without any HTTP
 //	finish        what becomes of both connections
 //
-// A connection that was upgraded, or of an app with `proxy: tcp`, stays in
-// tunnel. Below are rawconn, sockread and sockwrite (sockets), transfer and
-// splice (moving bytes), sweep (time-outs); beside them probe and check,
-// counters, accesslog, failure (answers of our own).
+// Above are proxy, apply, app and instance (tables), drain; below rawconn,
+// sockread, sockwrite and syscalls (sockets), transfer and splice (moving bytes),
+// sweep (time-outs); beside them probe and check, counters, accesslog and
+// logline, failure (answers of our own), faults (what apps do wrong).
 //
 // # Invariants
 //
@@ -62,7 +62,7 @@
 //   - RawSyscall for calls that do not block: 55 ns each, and 10 % for bodies of
 //     1 MiB, as the scheduler does not take a splice for a call that hangs.
 //   - Deadlines are atomic stores that one sweeper looks at: a runtime timer
-//     would be moved four times per request.
+//     would be locked and moved four times per request.
 //   - No allocation per request (TestNoAllocation), as buffers, parsed heads and
 //     callbacks are used again; and none for an idle connection but its socket
 //     and a stack of 2 or 4 KiB (BenchmarkIdleConnection: 4.6 KB).

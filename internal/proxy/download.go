@@ -61,33 +61,38 @@ func (c *conn) shortAnswer(err error) error {
 // sendAnswerChunks sends a chunked body: what has come, as one chunk, at once.
 func (c *conn) sendAnswerChunks() error {
 	x := c.x
-	x.chunks.Reset(x.route.answer)
 	for {
-		data, done, err := compactChunks(&x.chunks, &x.up)
-		if err != nil {
-			c.blameApp(err)
-			return errApp
-		}
-		if x.req.Minor > 0 {
-			x.out = appendChunk(x.out, data)
-		} else {
-			x.out = append(x.out, data...)
-		}
-		if done && x.req.Minor > 0 {
+		c.appendData(x.data)
+		if x.complete && x.req.Minor > 0 {
 			x.out = http1.AppendLastChunk(x.out, keepTrailers(x.chunks.Trailers(), x.resp.Named))
 		}
 		if len(x.out) > 0 {
-			if err := c.toClient(x.out); err != nil || done {
+			if err := c.toClient(x.out); err != nil {
 				return err
 			}
 		}
-		if done {
+		if x.complete {
 			return nil
 		}
 		x.out = x.out[:0]
-		if n, err := c.readBody(); err != nil || n == 0 {
+		n, err := c.readBody()
+		if err != nil || n == 0 {
 			return c.shortAnswer(err)
 		}
+		if x.data, x.complete, err = compactChunks(&x.chunks, &x.up); err != nil {
+			c.blameApp(err)
+			return errApp
+		}
+	}
+}
+
+// appendData writes data for the client into x.out: as a chunk, if it knows such.
+func (c *conn) appendData(data []byte) {
+	x := c.x
+	if x.req.Minor > 0 {
+		x.out = appendChunk(x.out, data)
+	} else {
+		x.out = append(x.out, data...)
 	}
 }
 
@@ -95,13 +100,8 @@ func (c *conn) sendAnswerChunks() error {
 func (c *conn) sendAnswerUntilClose() error {
 	x := c.x
 	for {
-		data := x.up.unread()
+		c.appendData(x.up.unread())
 		x.up.r = x.up.w
-		if x.req.Minor > 0 {
-			x.out = appendChunk(x.out, data)
-		} else {
-			x.out = append(x.out, data...)
-		}
 		if err := c.toClient(x.out); err != nil {
 			return err
 		}

@@ -39,8 +39,10 @@ type exchange struct {
 	upgrade  string
 	instance *instance
 	upstream *upstream
-	headEnd  int   // where in up the head of the answer ends
-	seen     int64 // bytes of the body that came with the head, chunked
+	data     []byte // of the chunks of the answer that came last, in up
+	complete bool   // they were the last
+	headEnd  int    // where in up the head of the answer ends
+	seen     int64  // bytes of the body that came with the head, chunked
 	waiter   waiter
 	retry    retry
 	log      logged
@@ -72,6 +74,7 @@ func putExchange(x *exchange) {
 	}
 	x.app, x.route, x.download = nil, nil, transfer{}
 	x.retry.reset()
+	x.waiter.sock = nil
 	exchanges.Put(x)
 }
 
@@ -85,56 +88,4 @@ func (x *exchange) begin(a *app) {
 	x.log = logged{}
 	x.parsed, x.expected, x.closing, x.unsettled = false, false, false, false
 	x.out = x.out[:0]
-}
-
-// A buffer holds bytes that were read and not yet used: b[r:w].
-type buffer struct {
-	b    []byte
-	r, w int
-}
-
-func (b *buffer) unread() []byte { return b.b[b.r:b.w] }
-func (b *buffer) empty() bool    { return b.r == b.w }
-func (b *buffer) len() int       { return b.w - b.r }
-
-// free is the room behind what was read.
-func (b *buffer) free() []byte { return b.b[b.w:] }
-
-// compact moves what is unread to the front. What aliases it is lost.
-func (b *buffer) compact() {
-	b.w = copy(b.b, b.b[b.r:b.w])
-	b.r = 0
-}
-
-// grow makes room behind what is unread, for a message of up to limit bytes,
-// and reports whether it could.
-func (b *buffer) grow(limit int) bool {
-	if b.r > 0 {
-		b.compact()
-		return true
-	}
-	if len(b.b) >= limit {
-		return false
-	}
-	bigger := make([]byte, min(2*len(b.b), limit))
-	b.w = copy(bigger, b.unread())
-	b.b = bigger
-	return true
-}
-
-// renew makes room for size bytes behind what was read, in other memory if need
-// be: what aliases the old stays valid. Nothing must be unread.
-func (b *buffer) renew(size int) {
-	if len(b.free()) < size {
-		b.b = make([]byte, 2*size)
-		b.r, b.w = 0, 0
-	}
-}
-
-// reset empties the buffer, and shrinks one that has grown much.
-func (b *buffer) reset(size int) {
-	b.r, b.w = 0, 0
-	if len(b.b) > keepSize {
-		b.b = make([]byte, size)
-	}
 }

@@ -1,8 +1,6 @@
 package proxy
 
-import (
-	"errors"
-)
+import "errors"
 
 // outcome is what became of an attempt to have a request answered.
 type outcome uint8
@@ -26,9 +24,7 @@ func (c *conn) forward() fate {
 		}
 		o := c.attempt()
 		if o == answered {
-			f := c.answer()
-			c.release()
-			return f
+			return c.answer()
 		}
 		c.discard()
 		c.release()
@@ -82,9 +78,9 @@ func (c *conn) attempt() outcome {
 	x.resp.Reset()
 	x.up.r, x.up.w = 0, 0
 	c.up.Store(u)
-	c.waiting.Store(x.began)
-	u.readBy.Store(c.sock.deadline(x.route.traffic.AnswerTimeout))
-	u.readCancel = &c.gone
+	u.readCancel, u.writeCancel = &c.gone, &c.gone
+	u.readBy.Store(deadline(x.route.traffic.AnswerTimeout))
+	u.writeWithin(x.route.traffic.BodyTimeout)
 	sent, n, err := c.send(u)
 	if n == 0 {
 		return c.silence(u, sent, err)
@@ -99,12 +95,14 @@ func (c *conn) attempt() outcome {
 func (c *conn) connect() (*upstream, error) {
 	x := c.x
 	in := x.instance
+	now := monotime()
+	c.waiting.Store(now)
 	if !x.retry.fresh && !x.upload.needed {
-		if u := in.pool.take(x.began, !idempotent(x.req.Method)); u != nil {
+		if u := in.pool.take(now, !idempotent(x.req.Method)); u != nil {
 			return u, nil
 		}
 	}
-	by := c.sock.deadline(x.route.traffic.ConnectTimeout)
+	by := deadline(x.route.traffic.ConnectTimeout)
 	return c.proxy.sweep.dial(&in.address, by, &c.gone, func(u *upstream) { c.up.Store(u) })
 }
 
@@ -122,7 +120,6 @@ func (c *conn) send(u *upstream) (sent, n int, err error) {
 	if !x.upload.needed {
 		return u.exchange(x.out, x.up.free())
 	}
-	u.writeWithin(x.route.traffic.BodyTimeout)
 	if err = u.write(x.out); err != nil {
 		n, err = u.lastWords(x.up.free(), err)
 		return 1, n, err // it may have taken some

@@ -110,15 +110,17 @@ func TestRefusedElsewhere(t *testing.T) {
 // sent again are answered by the one that comes after it; the others fail, but
 // none is sent twice.
 func TestCrashInFlight(t *testing.T) {
-	gate := make(chan struct{})
-	one, two := gatedApp(t, "one", gate), gatedApp(t, "two", nil)
+	one := newBackend(t, func(p *peer) {
+		p.head()
+		p.rest()
+	})
+	two := gatedApp(t, "two", nil)
 	r := newRig(t, nil)
 	r.serve(one.addr)
 	get, post := r.dial(), r.dial()
-	get.send("GET /wait HTTP/1.1\r\nHost: h\r\n\r\n")
-	post.send("POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n")
+	get.send("GET / HTTP/1.1\r\nHost: h\r\n\r\n")
+	post.send("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\n\r\nx")
 	eventually(t, "both are in flight", func() bool { return r.counters().Instances[0].InFlight == 2 })
-	close(gate)
 	one.close()
 	if h := post.head(); !strings.HasPrefix(h, "HTTP/1.1 502 ") {
 		t.Errorf("POST got %q", h)

@@ -151,7 +151,10 @@ func gatedApp(t *testing.T, name string, gate <-chan struct{}) *backend {
 				return
 			}
 			if strings.HasPrefix(h, "GET /wait ") {
-				<-gate
+				select {
+				case <-gate:
+				case <-t.Context().Done(): // the test has failed
+				}
 			}
 			p.send("HTTP/1.1 200 OK\r\nDate: x\r\nContent-Length: " + itoa(len(name)) + "\r\n\r\n" + name)
 		}

@@ -15,7 +15,7 @@ const (
 	// a request that may not be sent twice.
 	freshEnough = 500 * time.Millisecond
 	// maxIdle bounds the idle connections of an instance.
-	maxIdle = 256
+	maxIdle = 2048
 )
 
 // An upstream is a connection to an instance.

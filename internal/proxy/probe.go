@@ -174,7 +174,7 @@ func (pr *probe) check() finding {
 	if timeout <= 0 {
 		timeout = time.Second
 	}
-	by := pr.proxy.sweep.deadline(timeout)
+	by := deadline(timeout)
 	worst := finding{reason: "no address to probe"}
 	for i := range pr.targets {
 		f := pr.checkTarget(&pr.targets[i], by)

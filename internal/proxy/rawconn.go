@@ -5,7 +5,6 @@ import (
 	"os"
 	"sync/atomic"
 	"syscall"
-	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -72,9 +71,6 @@ func (s *sock) close() {
 
 // closeWrite sends the end of the stream.
 func (s *sock) closeWrite() error { return unix.Shutdown(s.fd, unix.SHUT_WR) }
-
-// deadline is the time after d for readBy and writeBy.
-func (s *sock) deadline(d time.Duration) int64 { return s.hub.deadline(d) }
 
 // socket is s, for the streams above it.
 func (s *sock) socket() *sock { return s }

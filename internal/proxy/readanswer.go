@@ -26,7 +26,7 @@ func (c *conn) readAnswer() outcome {
 		x.up.r += n
 		x.headEnd = x.up.r
 		if x.resp.Status >= 200 || x.resp.Status == 101 {
-			return c.checkSwitch()
+			return c.checkAnswer()
 		}
 		if err := c.passInterim(); err != nil {
 			return withdrawn
@@ -72,10 +72,21 @@ func (c *conn) blameApp(err error) {
 	}
 }
 
-// checkSwitch refuses a 101 that was not asked for.
-func (c *conn) checkSwitch() outcome {
-	if c.x.resp.Status == 101 && c.x.upgrade == "" {
-		c.blameApp(errAnswerSwitch)
+// checkAnswer looks at what can be known to be wrong while there is still time to
+// say so: a switch that was not asked for, and the chunks that came with the
+// head.
+func (c *conn) checkAnswer() outcome {
+	x := c.x
+	var err error
+	switch {
+	case x.resp.Status == 101 && x.upgrade == "":
+		err = errAnswerSwitch
+	case x.resp.Framing == http1.Chunked:
+		x.chunks.Reset(x.route.answer)
+		x.data, x.complete, err = compactChunks(&x.chunks, &x.up)
+	}
+	if err != nil {
+		c.blameApp(err)
 		return garbage
 	}
 	return answered
@@ -96,6 +107,10 @@ func (c *conn) passInterim() error {
 		}
 	}
 	x.out = append(out, "\r\n"...)
+	if x.resp.Status == 100 {
+		// From now on it is the client that the upload waits for.
+		c.sock.readBy.Store(deadline(x.route.traffic.BodyTimeout))
+	}
 	return c.toClient(x.out)
 }
 
@@ -109,7 +124,9 @@ func (c *conn) answer() fate {
 	c.appendAnswerHead()
 	err := c.sendAnswer()
 	c.waiting.Store(0)
-	return c.settle(err)
+	f := c.settle(err)
+	c.release()
+	return f
 }
 
 // toClient writes to the client.

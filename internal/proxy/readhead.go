@@ -23,7 +23,7 @@ func (c *conn) readHead() fate {
 		}
 		if !limited {
 			limited = true
-			c.sock.readBy.Store(c.sock.deadline(x.route.traffic.HeaderTimeout))
+			c.sock.readBy.Store(deadline(x.route.traffic.HeaderTimeout))
 		}
 		// One byte more than the limit shows that it is broken.
 		if x.in.w == len(x.in.b) && !x.in.grow(x.route.request.MaxBytes+1) {
@@ -100,7 +100,8 @@ func (c *conn) screen() fate {
 // other protocol, and are not taken for requests (RFC 9931 §5).
 func (c *conn) screenUpgrade() {
 	x := c.x
-	if string(x.req.Method) == "GET" && x.req.Framing == http1.NoBody {
+	bare := x.req.Framing == http1.NoBody || x.req.Framing == http1.Length && x.req.Length == 0
+	if string(x.req.Method) == "GET" && bare {
 		x.upgrade = x.route.upgrade(x.req.Upgrade)
 	}
 	if x.upgrade != "" || !x.in.empty() {

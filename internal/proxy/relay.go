@@ -21,7 +21,6 @@ func (c *conn) relay() {
 			continue
 		}
 		c.join(u, a)
-		c.up.Store(nil)
 		u.close()
 		in.leave()
 		return
@@ -42,7 +41,7 @@ func (c *conn) reach(a *app, w *waiter, r *retry) (*instance, *upstream) {
 			r.tried = r.tried[:0]
 			continue
 		}
-		u, err := c.proxy.sweep.dial(&in.address, c.sock.deadline(rt.traffic.ConnectTimeout), &c.gone, nil)
+		u, err := c.proxy.sweep.dial(&in.address, deadline(rt.traffic.ConnectTimeout), &c.gone, nil)
 		if err == nil {
 			in.requests.Add(1)
 			return in, u

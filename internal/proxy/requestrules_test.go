@@ -55,6 +55,10 @@ var requestRules = []rule{
 		request: "GET / HTTP/1.1\r\nHost: h\r\nX: " + strings.Repeat("x", 32<<10) + "\r\n\r\n",
 		client:  failure("431", "Request Header Fields Too Large"), ends: true,
 	}, {
+		name:    "header block under the limit (RFC 6585 §5)",
+		request: "GET / HTTP/1.1\r\nHost: h\r\n{id}X: " + strings.Repeat("x", 30<<10) + "\r\n\r\n",
+		toApp:   "GET / HTTP/1.1\r\nHost: h\r\n{id}X: " + strings.Repeat("x", 30<<10) + "\r\n{fwd}\r\n", answer: ok0, client: ok0,
+	}, {
 		name:    "target over the limit (RFC 9110 §15.5.15)",
 		request: "GET /" + strings.Repeat("x", 8<<10) + " HTTP/1.1\r\nHost: h\r\n\r\n",
 		client:  failure("414", "URI Too Long"), ends: true,
@@ -81,6 +85,11 @@ var requestRules = []rule{
 		name:    "chunks and trailers (RFC 9112 §7.1.2)",
 		request: "POST / HTTP/1.1\r\nHost: h\r\n{id}Transfer-Encoding: chunked\r\nTrailer: T\r\n\r\n3;x=y\r\nabc\r\n2\r\nde\r\n0\r\nT: 1\r\nContent-Length: 9\r\n\r\n",
 		toApp:   "POST / HTTP/1.1\r\nHost: h\r\n{id}Trailer: T\r\n{fwd}Transfer-Encoding: chunked\r\n\r\n5\r\nabcde\r\n0\r\nT: 1\r\n\r\n",
+		answer:  ok0, client: ok0,
+	}, {
+		name:    "trailers named in Connection (RFC 9110 §7.6.1)",
+		request: "POST / HTTP/1.1\r\nHost: h\r\n{id}Connection: T\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\nT: 1\r\nU: 2\r\n\r\n",
+		toApp:   "POST / HTTP/1.1\r\nHost: h\r\n{id}{fwd}Transfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\nU: 2\r\n\r\n",
 		answer:  ok0, client: ok0,
 	}, {
 		name:    "hop-by-hop fields and those named in Connection (RFC 9110 §7.6.1)",

@@ -36,7 +36,7 @@ func (c *conn) afterFailure(o outcome) fate {
 		retries.Add(1)
 		return proceed
 	case unsent:
-		if r.unsent++; r.unsent <= maxUnsent && !x.upload.begun {
+		if r.unsent++; r.unsent <= maxUnsent {
 			r.fresh = true
 			retries.Add(1)
 			return proceed

@@ -100,9 +100,16 @@ func (s *sock) wait(op operation) (int, error) {
 		if err == nil {
 			return s.in.n, s.in.err
 		}
-		if err = s.readWoken(err); err != nil {
-			return 0, err
+		err = s.readWoken(err)
+		switch {
+		case err == nil:
+			continue
+		case err == errTimeout && s.in.op != opExchange && s.readable(0):
+			// What came in time is not thrown away because we look late:
+			// the whole process may have been stopped.
+			return s.in.n, s.in.err
 		}
+		return 0, err
 	}
 }
 

@@ -80,12 +80,12 @@ func (s *sock) writable(uintptr) bool {
 // progress; 0 means no bound.
 func (s *sock) writeWithin(d time.Duration) {
 	s.out.patience = d
-	s.writeBy.Store(s.deadline(d))
+	s.writeBy.Store(deadline(d))
 }
 
 // progress puts the deadline of writeWithin off, as n bytes were written.
 func (s *sock) progress(n int) {
 	if n > 0 && s.out.patience > 0 {
-		s.writeBy.Store(s.deadline(s.out.patience))
+		s.writeBy.Store(deadline(s.out.patience))
 	}
 }

@@ -24,10 +24,9 @@ var past = time.Unix(1, 0)
 // A sweeper keeps the time-outs of all sockets. Setting a deadline is one
 // atomic store, where a timer of the runtime would be locked and moved several
 // times in each request; the price is that a time-out comes up to one sweep
-// late. It also looks after what has to be done now and then.
+// late, which is an eighth of the shortest one, and half a second at most. It also looks after what has to be done now and then.
 type sweeper struct {
 	every   atomic.Int64 // nanoseconds from one sweep to the next
-	now     atomic.Int64 // monotime of the last sweep
 	closing atomic.Bool
 	faster  chan struct{} // every has become less
 	shards  [8]shard
@@ -42,7 +41,6 @@ type shard struct {
 func newSweeper() *sweeper {
 	w := &sweeper{faster: make(chan struct{}, 1)}
 	w.every.Store(int64(maxSweep))
-	w.now.Store(monotime())
 	for i := range w.shards {
 		w.shards[i].socks = make(map[*sock]struct{})
 	}
@@ -72,7 +70,6 @@ func (w *sweeper) run(stop <-chan struct{}, also func(now int64)) {
 		case <-w.faster:
 		case <-timer.C:
 			now := monotime()
-			w.now.Store(now)
 			w.sweep(now)
 			also(now)
 		}
@@ -80,14 +77,12 @@ func (w *sweeper) run(stop <-chan struct{}, also func(now int64)) {
 	}
 }
 
-// deadline is the time in monotime after d, or 0 for none. It is later than asked
-// for by up to one sweep, as the clock it goes by is that of the last one: to ask
-// the system costs 50 ns, several times in each request.
-func (w *sweeper) deadline(d time.Duration) int64 {
+// deadline is the time in monotime after d, or 0 for none.
+func deadline(d time.Duration) int64 {
 	if d <= 0 {
 		return 0
 	}
-	return w.now.Load() + w.every.Load() + int64(d)
+	return monotime() + int64(d)
 }
 
 // sweep wakes those whose time has come.

@@ -2,7 +2,6 @@ package proxy
 
 import (
 	"errors"
-	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -43,7 +42,7 @@ func (t *transfer) run() (fromErr, toErr error) {
 	t.bulk = t.left >= spliceFrom
 	for t.left != 0 {
 		var n int
-		t.from.socket().readBy.Store(t.from.socket().deadline(t.bound()))
+		t.from.socket().readBy.Store(deadline(t.bound()))
 		if t.bulk && !t.plain {
 			n, fromErr, toErr = t.splice(src, dst)
 		} else {
@@ -139,11 +138,3 @@ func (t *transfer) took(n int) {
 		t.ended.Store(true)
 	}
 }
-
-// copySize is that of the buffers of a transfer.
-const copySize = 32 << 10
-
-var copyBuffers = sync.Pool{New: func() any { return &buffer{b: make([]byte, copySize)} }}
-
-func takeCopyBuffer() *buffer { return copyBuffers.Get().(*buffer) }
-func putCopyBuffer(b *buffer) { copyBuffers.Put(b) }

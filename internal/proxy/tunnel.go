@@ -9,8 +9,33 @@ import (
 
 // tunnel answers 101 and then passes bytes in both directions, those that came
 // with the heads first, until both have ended. It counts as a request in flight
-// all the while.
+// all the while. It may be silent for hours, so the exchange is given back; its
+// line in the access log is that of the switch.
 func (c *conn) tunnel() fate {
+	x := c.x
+	u, in, a := x.upstream, x.instance, x.app
+	x.upstream, x.instance = nil, nil
+	defer in.leave()
+	defer u.close()
+	defer c.up.Store(nil)
+	c.waiting.Store(0)
+	c.appendSwitch()
+	x.out = append(x.out, x.up.unread()...)
+	err := c.toClient(x.out)
+	if err == nil && !x.in.empty() {
+		u.writeCancel = nil
+		err = u.write(x.in.unread())
+	}
+	c.account()
+	c.giveBack()
+	if err == nil {
+		c.join(u, a)
+	}
+	return over
+}
+
+// appendSwitch writes the head of a 101 into x.out.
+func (c *conn) appendSwitch() {
 	x := c.x
 	out := http1.AppendStatusLine(x.out[:0], 101, x.resp.Reason)
 	for i := range x.resp.Fields {
@@ -19,21 +44,7 @@ func (c *conn) tunnel() fate {
 		}
 	}
 	out = append(out, "Connection: Upgrade\r\nUpgrade: "...)
-	out = append(append(out, x.upgrade...), "\r\n\r\n"...)
-	x.out = append(out, x.up.unread()...)
-	u := x.upstream
-	u.readCancel = nil
-	c.waiting.Store(0)
-	err := c.toClient(x.out)
-	u.writeWithin(x.route.traffic.BodyTimeout)
-	if err == nil && !x.in.empty() {
-		err = u.write(x.in.unread())
-	}
-	if err == nil {
-		c.join(u, x.app)
-	}
-	c.discard()
-	return finish
+	x.out = append(append(out, x.upgrade...), "\r\n\r\n"...)
 }
 
 // A pairing is the state of a tunnel: two directions, and what they tell each
@@ -81,7 +92,7 @@ func (t *pairing) oneWay(d *transfer) {
 	if !t.half.Swap(true) {
 		// The other direction reads from where this one wrote to.
 		s := d.to.socket()
-		s.readBy.Store(s.deadline(tunnelHalfLife))
+		s.readBy.Store(deadline(tunnelHalfLife))
 	}
 }
 

@@ -123,7 +123,7 @@ func (c *conn) sendChunks(u *upload) error {
 	first := x.in.w
 	for done := false; !done; {
 		x.in.r, x.in.w = first, first
-		c.sock.readBy.Store(c.sock.deadline(patience))
+		c.sock.readBy.Store(deadline(patience))
 		n, err := c.client.read(x.in.free()[:copySize/2])
 		if err != nil {
 			return err

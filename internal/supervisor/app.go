@@ -198,7 +198,7 @@ func (s *Supervisor) adoptPlan(a *app, plan *config.App) {
 	if a.plan == plan {
 		return
 	}
-	moved := a.plan.External != plan.External
+	moved := a.plan.External != plan.External || a.plan.ExternalSocket != plan.ExternalSocket
 	a.plan = plan
 	s.changed(a)
 	s.stale = true

@@ -22,6 +22,8 @@ type attempt struct {
 	candidate *instance
 	// holdsSlot: it counts against parallel_restarts.
 	holdsSlot bool
+	// slotBound runs as long as it does.
+	slotBound *time.Timer
 	// pause runs between two tries.
 	pause *time.Timer
 }
@@ -71,7 +73,16 @@ func (s *Supervisor) requestSlot(t *attempt) {
 
 func (s *Supervisor) slotGranted(t *attempt) {
 	t.holdsSlot = true
+	s.boundSlot(t)
 	s.try(t)
+}
+
+// slotPatience is how long an attempt may hold up others. An app without
+// start_timeout that does not become ready would else do so for ever.
+const slotPatience = 30 * time.Second
+
+func (s *Supervisor) boundSlot(t *attempt) {
+	t.slotBound = time.AfterFunc(slotPatience, func() { s.post(slotTimer{t}) })
 }
 
 // releaseSlot lets the next attempt that waits go on.
@@ -80,6 +91,7 @@ func (s *Supervisor) releaseSlot(t *attempt) {
 		return
 	}
 	t.holdsSlot = false
+	t.slotBound.Stop()
 	if next := s.slots.release(); next != nil {
 		s.soon(func() { s.slotGranted(next) })
 	}

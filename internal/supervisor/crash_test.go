@@ -22,7 +22,7 @@ func TestCrashIsReplacedAtOnce(t *testing.T) {
 		r.inOrder("exit demo/1", "clone demo/2")
 		w := r.worker(1)
 		if got := w.route("demo").Disposition; got != wire.Holding {
-			t.Errorf("without an instance it is %s:\n%s", got, r.all())
+			t.Errorf("without an instance it is %s:\n%s", got, r.tale())
 		}
 		if n := r.alone("demo"); n != 2 {
 			t.Errorf("instance %d serves", n)
@@ -65,7 +65,7 @@ func TestHealthyRunResets(t *testing.T) {
 		for range 20 {
 			r.pass(healthyRun)
 			if state := r.status("demo").State; state == "failed" {
-				t.Fatalf("it was given up:\n%s", r.all())
+				t.Fatalf("it was given up:\n%s", r.tale())
 			}
 		}
 		if n := r.count("clone"); n < 10 {
@@ -102,7 +102,7 @@ func TestSickInstanceStaysUntilReplaced(t *testing.T) {
 		r.process("demo/1").feel(ailing)
 		r.pass(5 * time.Second)
 		if got := w.request("demo"); got != "demo/1" {
-			t.Fatalf("a request goes to %q:\n%s", got, r.all())
+			t.Fatalf("a request goes to %q:\n%s", got, r.tale())
 		}
 		w.answered("demo/1")
 		if n := r.alone("demo"); n != 2 {
@@ -130,7 +130,7 @@ func TestSilentInstanceIsTakenOut(t *testing.T) {
 		r.await("the new one", func() bool { return w.request("demo") == "demo/2" })
 		r.pass(time.Second)
 		if r.count("signal demo/1") > 0 {
-			t.Fatalf("stopped with a request in flight:\n%s", r.all())
+			t.Fatalf("stopped with a request in flight:\n%s", r.tale())
 		}
 		w.answered("demo/1")
 		w.answered("demo/2")
@@ -151,7 +151,7 @@ func TestRecovery(t *testing.T) {
 				r.settle()
 				w := r.worker(1)
 				if got := w.request("demo"); got != "demo/1" {
-					t.Fatalf("a request goes to %q:\n%s", got, r.all())
+					t.Fatalf("a request goes to %q:\n%s", got, r.tale())
 				}
 				r.pass(10 * time.Minute)
 				if n := r.count("clone"); n != 1 {
@@ -183,7 +183,7 @@ func TestRecoveryIsSeenByTheNextWorker(t *testing.T) {
 				r.process("demo/1").feel(well)
 				r.settle()
 				if got := w.request("demo"); got != "demo/1" {
-					t.Fatalf("a request goes to %q:\n%s", got, r.all())
+					t.Fatalf("a request goes to %q:\n%s", got, r.tale())
 				}
 				if state := r.status("demo").Instances[0].State; state != "serving" {
 					t.Errorf("it is %s", state)

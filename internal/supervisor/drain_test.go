@@ -29,11 +29,11 @@ func TestDrainTimeout(t *testing.T) {
 		r.do(control.VerbRestart, "demo").gives(control.ResultDone)
 		r.pass(59 * time.Second)
 		if r.count("signal") > 0 {
-			t.Fatalf("stopped too soon:\n%s", r.all())
+			t.Fatalf("stopped too soon:\n%s", r.tale())
 		}
 		r.pass(2 * time.Second)
 		if r.count("signal demo/1 SIGTERM") != 1 {
-			t.Fatalf("not stopped:\n%s", r.all())
+			t.Fatalf("not stopped:\n%s", r.tale())
 		}
 		if n := r.alone("demo"); n != 2 {
 			t.Errorf("instance %d serves", n)
@@ -49,7 +49,7 @@ func TestDrainTimeoutBeginsWithTheSwitch(t *testing.T) {
 		w, restart := switching(r)
 		r.pass(5 * time.Second)
 		if r.count("signal demo/1") > 0 {
-			t.Fatalf("stopped before the switch was complete:\n%s", r.all())
+			t.Fatalf("stopped before the switch was complete:\n%s", r.tale())
 		}
 		w.speak()
 		restart.gives(control.ResultDone)
@@ -64,7 +64,7 @@ func TestStopTimeout(t *testing.T) {
 		r.do(control.VerbRestart, "demo").gives(control.ResultDone)
 		r.pass(9 * time.Second)
 		if r.count("kill") > 0 {
-			t.Fatalf("killed too soon:\n%s", r.all())
+			t.Fatalf("killed too soon:\n%s", r.tale())
 		}
 		r.pass(2 * time.Second)
 		r.inOrder("signal demo/1 SIGTERM", "kill demo/1", "exit demo/1")
@@ -81,7 +81,7 @@ func TestLeftoversAreKilled(t *testing.T) {
 		r.do(control.VerbRestart, "demo").gives(control.ResultDone)
 		r.pass(leftoversTimeout - time.Second)
 		if r.count("empty demo/1") > 0 {
-			t.Fatalf("killed too soon:\n%s", r.all())
+			t.Fatalf("killed too soon:\n%s", r.tale())
 		}
 		r.look(func(s *Supervisor) {
 			for range 200 {
@@ -108,13 +108,13 @@ func TestMaxDraining(t *testing.T) {
 		}
 		r.pass(time.Hour)
 		if r.count("signal") > 0 {
-			t.Fatalf("two may drain:\n%s", r.all())
+			t.Fatalf("two may drain:\n%s", r.tale())
 		}
 		w.request("demo")
 		r.do(control.VerbRestart, "demo").gives(control.ResultDone)
 		r.pass(time.Second)
 		if r.count("signal") != 1 || r.count("signal demo/1 SIGTERM") != 1 {
-			t.Fatalf("the oldest is not stopped:\n%s", r.all())
+			t.Fatalf("the oldest is not stopped:\n%s", r.tale())
 		}
 		w.answered("demo/2")
 		w.answered("demo/3")
@@ -135,14 +135,14 @@ func TestWaitForDrained(t *testing.T) {
 		r.await("the switch", func() bool { return w.request("demo") == "demo/2" })
 		r.pass(time.Minute)
 		if first.over() {
-			t.Fatalf("over before the old instance has gone:\n%s", r.all())
+			t.Fatalf("over before the old instance has gone:\n%s", r.tale())
 		}
 		second := r.operate(control.Request{Verb: control.VerbRestart, Apps: []string{"demo"}, Drained: true})
 		r.await("the switch", func() bool { return r.count("launched demo/3") == 1 })
 		w.answered("demo/1")
 		first.gives(control.ResultDone)
 		if second.over() {
-			t.Fatalf("over before demo/2 has gone:\n%s", r.all())
+			t.Fatalf("over before demo/2 has gone:\n%s", r.tale())
 		}
 		w.answered("demo/2")
 		second.gives(control.ResultDone)

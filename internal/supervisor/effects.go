@@ -247,6 +247,12 @@ func (s *Supervisor) remove(i *instance) {
 			}
 		}()
 	}
+	i.watchdog.stop()
+	if i.notify != nil {
+		if err := i.notify.Close(); err != nil {
+			s.log.Warn("cannot close notify socket", "app", a.name, "instance", i.number, "error", err)
+		}
+	}
 	i.output.Close()
 	for n, other := range a.instances {
 		if other == i {

@@ -30,6 +30,15 @@ type instance struct {
 	// port is its internal port, or 0 if it listens on a Unix socket.
 	port   int
 	socket SocketDir
+	// notify is the socket on which it tells how it is, or nil. saidReady: it
+	// has told that it is ready. status is what it says of itself.
+	notify    Notify
+	saidReady bool
+	status    string
+	// watchdog runs until its next sign of life is due; watchdogTime is what it
+	// asked for instead of the configured time.
+	watchdog     *clock
+	watchdogTime time.Duration
 
 	// targets are the addresses at which it may be reached, target the one
 	// that answered.
@@ -102,17 +111,22 @@ func (s *Supervisor) releasePort(port int) {
 	}
 }
 
-// spec is what is to be run, listening on the instance's port or on socket.
-func (i *instance) spec(socket string) process.Spec {
+// spec is what is to be run, listening on the instance's port or on socket, and
+// with env besides its own environment.
+func (i *instance) spec(socket string, env []string) process.Spec {
 	return process.Spec{
 		Name:   i.id(),
 		Argv:   process.Expand(i.plan.Command, i.port, socket),
-		Env:    process.Expand(i.plan.Environment, i.port, socket),
+		Env:    append(process.Expand(i.plan.Environment, i.port, socket), env...),
 		Dir:    i.plan.Directory,
 		User:   i.plan.User,
 		Umask:  i.plan.Umask,
 		Stdout: i.output.Stdout,
 		Stderr: i.output.Stderr,
+		Limits: process.Limits{
+			MemoryMax: i.plan.Limits.MemoryMax, MemoryHigh: i.plan.Limits.MemoryHigh,
+			CPUMax: i.plan.Limits.CPUMax, PidsMax: i.plan.Limits.PIDsMax, IOWeight: i.plan.Limits.IOWeight,
+		},
 	}
 }
 
@@ -128,8 +142,12 @@ func (s *Supervisor) launch(i *instance) {
 				started.socket, path = dir, dir.Path()
 			}
 		}
+		if started.err == nil && usesNotify(i.plan) {
+			started.notify, started.err = s.system.MakeNotify(i.id(), i.plan.User)
+		}
 		if started.err == nil {
-			started.process, started.err = s.system.Start(i.spec(path))
+			env := notifyEnvironment(i.plan, started.notify)
+			started.process, started.err = s.system.Start(i.spec(path, env))
 		}
 		s.post(started)
 	}()
@@ -139,7 +157,7 @@ func (s *Supervisor) launch(i *instance) {
 func (s *Supervisor) started(i *instance, m instanceStarted) {
 	i.output.Stdout.Close()
 	i.output.Stderr.Close()
-	i.socket = m.socket
+	i.socket, i.notify = m.socket, m.notify
 	if m.err != nil {
 		i.note("cannot start: %v", m.err)
 		s.step(i, lifecycle.Exited)
@@ -148,6 +166,7 @@ func (s *Supervisor) started(i *instance, m instanceStarted) {
 	p := m.process
 	i.process, i.pid = p, p.ID()
 	s.changed(i.app)
+	s.listenToApp(i)
 	s.onceSaved(func() {
 		if i.killed {
 			s.kill(i)

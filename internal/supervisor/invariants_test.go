@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"gracevisor/internal/supervisor/lifecycle"
 	"gracevisor/internal/wire"
@@ -113,7 +114,7 @@ func brokenAttempt(s *Supervisor, a *app) string {
 		return "the attempt of " + a.name + " waits for a slot, and has an instance"
 	case t.candidate != nil && !t.candidate.state.Unready() && t.candidate.state != lifecycle.Switching:
 		return fmt.Sprintf("the candidate of %s is %s", a.name, t.candidate.state)
-	case t.candidate != nil && t.candidate.state.Unready() && !t.holdsSlot:
+	case t.candidate != nil && t.candidate.state.Unready() && !t.holdsSlot && time.Since(t.candidate.began) < slotPatience:
 		return "the candidate of " + a.name + " has no slot"
 	}
 	return ""
@@ -153,9 +154,7 @@ func (m *model) heal() {
 	}
 	for _, app := range modelApps {
 		for _, name := range m.living(app) {
-			if p := m.process(name); p.feels() != unready {
-				p.feel(well)
-			}
+			m.process(name).feel(well) // also what would never be ready
 		}
 	}
 }

@@ -31,6 +31,7 @@ func (s *Supervisor) closeSockets() {
 type binding struct {
 	app      *app
 	external config.Address
+	path     string
 	// held are the listeners that were there when it was given.
 	held []*activation.Listener
 }
@@ -47,10 +48,10 @@ func (s *Supervisor) listen(a *app) {
 	for _, sock := range s.sockets {
 		held = append(held, sock.Listener)
 	}
-	b := &binding{app: a, external: a.plan.External, held: held}
+	b := &binding{app: a, external: a.plan.External, path: a.plan.ExternalSocket, held: held}
 	a.binding = b
 	go func() { // ends with the look-up of the name, which s.ctx bounds
-		want := activation.Want{App: a.name, Host: b.external.Host, Port: b.external.Port}
+		want := activation.Want{App: a.name, Host: b.external.Host, Port: b.external.Port, Path: b.path}
 		s.post(listening{b, s.system.Listen(s.ctx, want, held)})
 	}()
 }
@@ -63,7 +64,7 @@ const listenRetryInterval = 2 * time.Second
 func (s *Supervisor) bound(b *binding, set activation.Set) {
 	a := b.app
 	alive := s.apps[a.name] == a
-	current := alive && a.plan.External == b.external
+	current := alive && a.plan.External == b.external && a.plan.ExternalSocket == b.path
 	for _, l := range set.Listeners {
 		held := s.sockets[l.Name()]
 		switch {
@@ -122,7 +123,7 @@ func (s *Supervisor) collectSockets() {
 		}
 	}
 	for name, sock := range s.sockets {
-		if !wanted[name] && !ports[int(sock.Address.Port())] {
+		if !wanted[name] && (sock.Path != "" || !ports[int(sock.Address.Port())]) {
 			sock.Close()
 			delete(s.sockets, name)
 			s.stale = true

@@ -29,10 +29,10 @@ func (r *rig) boundOnce(addresses ...string) {
 	r.t.Helper()
 	for _, address := range addresses {
 		if n := r.count("bound " + address); n != 1 {
-			r.t.Errorf("%s was bound %d times:\n%s", address, n, r.all())
+			r.t.Errorf("%s was bound %d times:\n%s", address, n, r.tale())
 		}
 		if r.count("in use "+address) > 0 {
-			r.t.Errorf("%s was in the way of itself:\n%s", address, r.all())
+			r.t.Errorf("%s was in the way of itself:\n%s", address, r.tale())
 		}
 	}
 }
@@ -172,7 +172,7 @@ func TestMovesInARow(t *testing.T) {
 		}
 		r.leadsTo("127.0.0.1:9090", "a")
 		if r.count("in use 127.0.0.1:9090") > 0 {
-			t.Errorf("it was in the way of itself:\n%s", r.all())
+			t.Errorf("it was in the way of itself:\n%s", r.tale())
 		}
 	})
 }

@@ -1,6 +1,8 @@
 package supervisor
 
 import (
+	"time"
+
 	"gracevisor/internal/activation"
 	"gracevisor/internal/config"
 	"gracevisor/internal/control"
@@ -45,6 +47,7 @@ type (
 		instance *instance
 		process  Process
 		socket   SocketDir
+		notify   Notify
 		err      error
 	}
 	// instanceLaunched: the launcher became the app, or could not.
@@ -77,8 +80,21 @@ type (
 		timer    *instanceClock
 		event    lifecycle.Event
 	}
+	// instanceSaid: an instance has told something on its notify socket.
+	instanceSaid struct {
+		instance *instance
+		event    activation.AppEvent
+	}
+	// watchdogTimer: an instance has not said for too long that it is alive.
+	watchdogTimer struct {
+		instance *instance
+		clock    *clock
+		limit    time.Duration
+	}
 	// attemptTimer: the pause before the next try is over.
 	attemptTimer struct{ attempt *attempt }
+	// slotTimer: an attempt has held up others for long enough.
+	slotTimer struct{ attempt *attempt }
 	// retryTimer: an app that failed is to be tried again.
 	retryTimer struct {
 		app   *app
@@ -147,11 +163,13 @@ func (m instanceTimer) deliver(s *Supervisor) {
 		s.timedOut(m.instance, m.event)
 	}
 }
+func (m instanceSaid) deliver(s *Supervisor) { s.said(m.instance, m.event) }
 func (m attemptTimer) deliver(s *Supervisor) {
 	if m.attempt.app.attempt == m.attempt {
 		s.requestSlot(m.attempt)
 	}
 }
+func (m slotTimer) deliver(s *Supervisor) { s.releaseSlot(m.attempt) }
 func (m retryTimer) deliver(s *Supervisor) {
 	if m.app.retry == m.clock {
 		s.retryFailed(m.app)

@@ -38,7 +38,7 @@ func TestRandomEvents(t *testing.T) {
 			r.note("-- step %d: %s", step, what)
 			r.pass(m.pause())
 			if broken := r.broken(); broken != "" {
-				t.Fatalf("step %d, %s: %s\n%s", step, what, broken, r.all())
+				t.Fatalf("step %d, %s: %s\n%s", step, what, broken, r.tale())
 			}
 		}
 		m.heal()
@@ -272,11 +272,11 @@ func (m *model) traffic(app string) string {
 func (m *model) upsetSystem() string {
 	switch m.rand.IntN(4) {
 	case 0:
-		m.failWorkers(m.chance(2))
+		m.failWorkers(m.chance(3))
 		return "workers fail, or not"
 	case 1:
 		address := fmt.Sprintf("127.0.0.1:%d", 8080+m.rand.IntN(6))
-		m.occupy(address, m.chance(2))
+		m.occupy(address, m.chance(3))
 		return address + " is taken, or not"
 	case 2:
 		m.setLookup(m.chance(3))

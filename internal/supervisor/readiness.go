@@ -17,6 +17,9 @@ const ownerPause = 100 * time.Millisecond
 // beginProbe has a worker tell when the instance is ready, and from then on
 // whether it is well.
 func (s *Supervisor) beginProbe(i *instance) {
+	if usesNotify(i.plan) && !i.saidReady {
+		return // it says by itself when there is something to probe
+	}
 	if i.target.Address != "" {
 		s.orderProbe(i)
 		return

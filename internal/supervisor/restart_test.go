@@ -24,7 +24,7 @@ func TestRestartGoesStepByStep(t *testing.T) {
 		}
 		r.pass(time.Minute)
 		if r.count("signal") > 0 {
-			t.Fatalf("stopped with a request in flight:\n%s", r.all())
+			t.Fatalf("stopped with a request in flight:\n%s", r.tale())
 		}
 		w.answered("demo/1")
 		r.alone("demo")
@@ -55,10 +55,10 @@ func TestSwitchWaitsForEveryWorker(t *testing.T) {
 		r.await("the switch", func() bool { return second.request("demo") == "demo/2" })
 		r.pass(5 * time.Second)
 		if restart.over() || r.count("signal demo/1") > 0 {
-			t.Fatalf("it goes on without worker 2:\n%s", r.all())
+			t.Fatalf("it goes on without worker 2:\n%s", r.tale())
 		}
 		if r.count("drained demo/1 at worker 1") != 1 {
-			t.Fatalf("worker 1 has not drained it:\n%s", r.all())
+			t.Fatalf("worker 1 has not drained it:\n%s", r.tale())
 		}
 		second.speak()
 		restart.gives(control.ResultDone)
@@ -81,7 +81,7 @@ func TestDrainWaitsForEveryWorker(t *testing.T) {
 		for n, finish := range []*fakeWorker{second, first, second} {
 			r.pass(time.Minute)
 			if r.count("signal demo/1") > 0 {
-				t.Fatalf("stopped after %d of 3 requests:\n%s", n, r.all())
+				t.Fatalf("stopped after %d of 3 requests:\n%s", n, r.tale())
 			}
 			finish.answered("demo/1")
 		}
@@ -120,7 +120,7 @@ func TestOnlyWorkerDiesInTheSwitch(t *testing.T) {
 		first.die()
 		r.pass(time.Second)
 		if restart.over() || r.count("signal demo/1") > 0 {
-			t.Fatalf("it goes on without a worker:\n%s", r.all())
+			t.Fatalf("it goes on without a worker:\n%s", r.tale())
 		}
 		r.failWorkers(false)
 		restart.gives(control.ResultDone)
@@ -176,7 +176,7 @@ func TestRestartAfterTheSwitchStartsAtOnce(t *testing.T) {
 		w.request("demo")
 		r.do(control.VerbRestart, "demo").gives(control.ResultDone)
 		if n := len(r.status("demo").Instances); n != 3 {
-			t.Errorf("there are %d instances, not 3:\n%s", n, r.all())
+			t.Errorf("there are %d instances, not 3:\n%s", n, r.tale())
 		}
 		w.answered("demo/1")
 		w.answered("demo/2")
@@ -206,11 +206,11 @@ func TestOldComesBack(t *testing.T) {
 		w.speak()
 		r.settle()
 		if got := w.request("demo"); got != "demo/1" {
-			t.Fatalf("a request goes to %q:\n%s", got, r.all())
+			t.Fatalf("a request goes to %q:\n%s", got, r.tale())
 		}
 		restart.gives(control.ResultDone)
 		if r.count("signal demo/1") > 0 {
-			t.Fatalf("stopped with a request in flight:\n%s", r.all())
+			t.Fatalf("stopped with a request in flight:\n%s", r.tale())
 		}
 		w.answered("demo/1")
 		if n := r.alone("demo"); n != 3 {

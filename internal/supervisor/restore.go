@@ -121,6 +121,7 @@ func (s *Supervisor) restoreAttempt(a *app, saved *attemptState) {
 		case lifecycle.Probing:
 			s.slots.taken++
 			t.holdsSlot = true
+			s.boundSlot(t)
 			t.candidate, i.attempt = i, t
 		case lifecycle.Switching:
 			t.candidate, i.attempt = i, t
@@ -161,12 +162,22 @@ func (s *Supervisor) restoreInstance(a *app, saved *instanceState, from *Inherit
 	if saved.Socket != "" {
 		i.socket = from.SocketDir(i.id(), i.plan.User)
 	}
+	i.saidReady = saved.SaidReady
+	if usesNotify(i.plan) && !i.state.Ended() {
+		var err error
+		if i.notify, err = s.system.MakeNotify(i.id(), i.plan.User); err != nil {
+			i.notify = nil
+			s.log.Error("cannot listen to instance", "app", a.name, "instance", i.number, "error", err)
+		}
+	}
 	p, err := from.Process(i.id(), i.pid)
 	if err != nil {
 		s.log.Error("cannot take over instance", "app", a.name, "instance", i.number, "pid", i.pid, "error", err)
 		return i
 	}
 	i.process, i.pid = p, p.ID()
+	s.listenToApp(i)
+	s.feedWatchdog(i)
 	return i
 }
 

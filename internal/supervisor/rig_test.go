@@ -28,6 +28,7 @@ type rig struct {
 	t *testing.T
 	s *Supervisor
 
+	// mu is the innermost lock: workers and processes are not asked under it.
 	mu         sync.Mutex
 	journal    []string
 	faults     []string
@@ -94,17 +95,17 @@ func (r *rig) end() {
 	select {
 	case <-r.s.Ended():
 	case <-time.After(patience):
-		r.t.Errorf("the supervisor does not end:\n%s", r.all())
+		r.t.Errorf("the supervisor does not end:\n%s", r.tale())
 		r.s.Stop()
 		<-r.s.Ended()
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for name, p := range r.processes {
+	for _, p := range r.all() {
 		if !p.isGone() {
-			r.faults = append(r.faults, name+" is left")
+			r.fault("%s is left", p.name)
 		}
 	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	for _, l := range r.sockets {
 		if _, err := l.File.Stat(); err == nil {
 			r.faults = append(r.faults, "listener "+l.Name()+" is left open")
@@ -122,7 +123,7 @@ func (r *rig) end() {
 		r.t.Error(fault)
 	}
 	if len(r.faults) > 0 {
-		r.t.Logf("the journal:\n%s", r.tail())
+		r.t.Logf("the journal:\n%s", strings.Join(r.journal, "\n"))
 	}
 }
 
@@ -141,15 +142,10 @@ func (r *rig) fault(format string, args ...any) {
 	r.faults = append(r.faults, fmt.Sprintf(format, args...))
 }
 
-// all is the journal as text.
-func (r *rig) all() string {
+// tale is the end of the journal as text.
+func (r *rig) tale() string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.tail()
-}
-
-// tail is the end of the journal. The lock is held.
-func (r *rig) tail() string {
 	return strings.Join(r.journal[max(0, len(r.journal)-400):], "\n")
 }
 
@@ -171,7 +167,7 @@ func (r *rig) await(what string, condition func() bool) {
 			return
 		}
 		if time.Now().After(deadline) {
-			r.t.Fatalf("%s: never came\n%s", what, r.all())
+			r.t.Fatalf("%s: never came\n%s", what, r.tale())
 		}
 	}
 }

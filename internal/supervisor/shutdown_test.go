@@ -16,7 +16,7 @@ func (r *rig) ends() time.Duration {
 	select {
 	case <-r.s.Ended():
 	case <-time.After(patience):
-		r.t.Fatalf("it does not end:\n%s", r.all())
+		r.t.Fatalf("it does not end:\n%s", r.tale())
 	}
 	return time.Since(began).Round(time.Second)
 }
@@ -30,7 +30,7 @@ func TestShutdownDrains(t *testing.T) {
 		r.s.Stop()
 		r.pass(10 * time.Second)
 		if r.count("signal a/1") > 0 || r.count("worker 1 ended") > 0 {
-			t.Fatalf("a request is cut off:\n%s", r.all())
+			t.Fatalf("a request is cut off:\n%s", r.tale())
 		}
 		if !w.isDraining() {
 			t.Error("the worker goes on accepting")

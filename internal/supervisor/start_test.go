@@ -30,7 +30,7 @@ func TestBootIsBounded(t *testing.T) {
 		for _, want := range []int{3, 6, 7} {
 			r.pass(5 * time.Second)
 			if got := r.count("clone"); got != want {
-				t.Fatalf("%d are started, not %d:\n%s", got, want, r.all())
+				t.Fatalf("%d are started, not %d:\n%s", got, want, r.tale())
 			}
 			r.pass(5 * time.Second)
 		}
@@ -101,7 +101,7 @@ func TestStartFailures(t *testing.T) {
 				}
 				r.pass(time.Hour)
 				if n := len(r.living("demo")); n != 1 || r.count("signal demo/1") > 0 {
-					t.Errorf("the old instance does not go on:\n%s", r.all())
+					t.Errorf("the old instance does not go on:\n%s", r.tale())
 				}
 			})
 		})
@@ -151,7 +151,7 @@ func TestFailedAppIsTriedAgain(t *testing.T) {
 		r.always("demo", behaviour{readyAfter: time.Second})
 		r.pass(1500 * time.Millisecond)
 		if got := w.route("demo").Disposition; got != wire.Holding {
-			t.Errorf("being tried, it is %s:\n%s", got, r.all())
+			t.Errorf("being tried, it is %s:\n%s", got, r.tale())
 		}
 		r.alone("demo")
 		if got := w.route("demo").Disposition; got != wire.Serving {

@@ -69,6 +69,7 @@ type instanceState struct {
 	Targets     []wire.Target   `json:"targets,omitempty"`
 	Target      wire.Target     `json:"target"`
 	Killed      bool            `json:"killed,omitempty"`
+	SaidReady   bool            `json:"said_ready,omitempty"`
 	Replaced    []uint64        `json:"replaced,omitempty"`
 	Error       string          `json:"error,omitempty"`
 }
@@ -192,7 +193,7 @@ func (i *instance) save() instanceState {
 	state := instanceState{
 		Number: i.number, Plan: i.plan, State: i.state, Began: i.began, Since: i.since,
 		ServedSince: i.servedSince, Reason: i.reason, PID: i.pid, Port: i.port,
-		Targets: i.targets, Target: i.target, Killed: i.killed, Error: i.err,
+		Targets: i.targets, Target: i.target, Killed: i.killed, SaidReady: i.saidReady, Error: i.err,
 	}
 	if i.socket != nil {
 		state.Socket = i.socket.Path()

@@ -27,8 +27,22 @@ func (s *Supervisor) Status(ctx context.Context, apps []string) (*control.Status
 	if answer.err != nil {
 		return nil, answer.err
 	}
-	answer.status.Strays = s.system.Strays() // reads /proc: not for the owner of the state
+	// What follows reads files: it is not for the owner of the state.
+	answer.status.Strays = s.system.Strays()
+	if s.system.Usage != nil {
+		s.addUsage(answer.status)
+	}
 	return answer.status, nil
+}
+
+func (s *Supervisor) addUsage(status *control.Status) {
+	for a := range status.Apps {
+		for n := range status.Apps[a].Instances {
+			i := &status.Apps[a].Instances[n]
+			id := status.Apps[a].Name + "/" + strconv.FormatUint(i.Number, 10)
+			i.Memory, i.CPU = s.system.Usage(id)
+		}
+	}
 }
 
 // Sockets lists the external addresses.
@@ -122,7 +136,7 @@ func (s *Supervisor) appStatus(a *app, sum *appSum) control.AppStatus {
 		status.Instances = append(status.Instances, control.InstanceStatus{
 			Number: i.number, State: i.state.String(), Active: i.state.Routed(), PID: i.pid,
 			Internal: i.internal(), Since: i.since, InFlight: count.InFlight,
-			Requests: count.Requests, Reason: i.reason, Error: i.err,
+			Requests: count.Requests, Reason: i.reason, Error: i.err, Status: i.status,
 		})
 	}
 	return status
@@ -130,6 +144,9 @@ func (s *Supervisor) appStatus(a *app, sum *appSum) control.AppStatus {
 
 // externalAddress is the address of an app as its clients write it.
 func externalAddress(plan *config.App) string {
+	if plan.ExternalSocket != "" {
+		return plan.ExternalSocket
+	}
 	return net.JoinHostPort(plan.External.Host, strconv.Itoa(plan.External.Port))
 }
 

@@ -20,7 +20,7 @@ func TestStopDrainsFirst(t *testing.T) {
 		stop := r.do(control.VerbStop, "demo")
 		r.pass(time.Minute)
 		if stop.over() || r.count("signal") > 0 {
-			t.Fatalf("stopped with a request in flight:\n%s", r.all())
+			t.Fatalf("stopped with a request in flight:\n%s", r.tale())
 		}
 		if got := w.route("demo").Disposition; got != wire.Unavailable {
 			t.Errorf("stopping, it is %s", got)
@@ -37,7 +37,7 @@ func TestStopDrainsFirst(t *testing.T) {
 		r.do(control.VerbStop, "demo").gives(control.ResultUnchanged)
 		r.pass(time.Hour)
 		if r.count("clone") > 0 {
-			t.Errorf("it was started again:\n%s", r.all())
+			t.Errorf("it was started again:\n%s", r.tale())
 		}
 	})
 }
@@ -198,7 +198,7 @@ func TestKillBeforeThereIsAProcess(t *testing.T) {
 		}
 		r.await("the end of the first", func() bool { return r.count("empty demo/1") == 1 })
 		if r.count("launched demo/1") > 0 {
-			t.Errorf("it was launched:\n%s", r.all())
+			t.Errorf("it was launched:\n%s", r.tale())
 		}
 	})
 }
@@ -225,7 +225,7 @@ func TestRefusals(t *testing.T) {
 			t.Error("an unknown app has a status")
 		}
 		if n := r.count("clone"); n != 1 {
-			t.Errorf("a refused operation did something:\n%s", r.all())
+			t.Errorf("a refused operation did something:\n%s", r.tale())
 		}
 	})
 }

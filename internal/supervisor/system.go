@@ -23,6 +23,12 @@ type System struct {
 	// MakeSocketDir makes the folder for the Unix socket of an instance whose
 	// app runs as username. It may block.
 	MakeSocketDir func(instance, username string) (SocketDir, error)
+	// MakeNotify makes the notify socket of an instance whose app runs as
+	// username. It may block.
+	MakeNotify func(instance, username string) (Notify, error)
+	// Usage tells what an instance uses: memory in bytes, CPU time in
+	// microseconds; -1 where that is not known. It may block.
+	Usage func(instance string) (memory, cpu int64)
 	// OpenOutput makes the pipes for the output of an instance.
 	OpenOutput func(app *config.App, instance uint64) (Output, error)
 	// OpenAccessLog makes the pipe for an app's access log, and returns its

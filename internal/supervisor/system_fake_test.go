@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/netip"
 	"os"
@@ -101,38 +102,43 @@ func (r *rig) behaviourOf(app string) behaviour {
 
 // enroll gives a process its number. No port may be in use twice.
 func (r *rig) enroll(p *fakeProcess) {
+	for _, other := range r.all() {
+		if other.port == p.port && !other.isGone() {
+			r.fault("%s is given port %d of %s", p.name, p.port, other.name)
+		}
+		if other.name == p.name {
+			r.fault("%s is there a second time", p.name)
+		}
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.pids++
 	p.pid = r.pids
-	for _, other := range r.processes {
-		if other.port == p.port && !other.isGone() {
-			r.faults = append(r.faults, fmt.Sprintf("%s is given port %d of %s", p.name, p.port, other.name))
-		}
-	}
-	if r.processes[p.name] != nil {
-		r.faults = append(r.faults, p.name+" is there a second time")
-	}
 	r.processes[p.name] = p
 }
 
-func (r *rig) process(name string) *fakeProcess {
+func (r *rig) all() []*fakeProcess {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	return slices.Collect(maps.Values(r.processes))
+}
+
+func (r *rig) process(name string) *fakeProcess {
+	r.t.Helper()
+	r.mu.Lock()
 	p := r.processes[name]
+	r.mu.Unlock()
 	if p == nil {
-		r.t.Fatalf("there is no process %s:\n%s", name, strings.Join(r.journal, "\n"))
+		r.t.Fatalf("there is no process %s:\n%s", name, r.tale())
 	}
 	return p
 }
 
 // living are the processes of an app of which something is left.
 func (r *rig) living(app string) (names []string) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for name, p := range r.processes {
-		if strings.HasPrefix(name, app+"/") && !p.isGone() {
-			names = append(names, name)
+	for _, p := range r.all() {
+		if strings.HasPrefix(p.name, app+"/") && !p.isGone() {
+			names = append(names, p.name)
 		}
 	}
 	slices.Sort(names)
@@ -219,17 +225,14 @@ func (r *rig) listen(ctx context.Context, want activation.Want, held []*activati
 			return activation.Set{Listeners: []*activation.Listener{l}}
 		}
 	}
-	workers := r.livingWorkers()
+	inUse := slices.ContainsFunc(r.livingWorkers(), func(w *fakeWorker) bool { return w.holds(address.String()) })
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	inUse := r.taken[address.String()]
+	inUse = inUse || r.taken[address.String()]
 	for _, l := range r.sockets {
 		if _, err := l.File.Stat(); err == nil && l.Address == address {
 			inUse = true
 		}
-	}
-	for _, w := range workers {
-		inUse = inUse || w.holds(address.String())
 	}
 	if inUse {
 		r.journal = append(r.journal, "in use "+address.String())

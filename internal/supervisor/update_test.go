@@ -36,7 +36,7 @@ func TestUpdateAppliesWhatChanged(t *testing.T) {
 		r.forget()
 		next := plan(newApp("a", 8080), newApp("b", 8081, argument), newApp("d", 8083))
 		if got := r.apply(control.VerbUpdate, next).summary(); got != "a unchanged, b done, c done, d done" {
-			t.Errorf("results: %s\n%s", got, r.all())
+			t.Errorf("results: %s\n%s", got, r.tale())
 		}
 		for app, want := range map[string]uint64{"a": 1, "b": 2, "d": 1} {
 			if n := r.alone(app); n != want {
@@ -48,7 +48,7 @@ func TestUpdateAppliesWhatChanged(t *testing.T) {
 			return err != nil && len(r.living("c")) == 0
 		})
 		if n := r.count("clone"); n != 2 {
-			t.Errorf("%d were started:\n%s", n, r.all())
+			t.Errorf("%d were started:\n%s", n, r.tale())
 		}
 		if got := fmt.Sprint(r.forgotten); got != "[c]" {
 			t.Errorf("output forgotten: %s", got)
@@ -212,7 +212,7 @@ func TestNewLimits(t *testing.T) {
 		wide.Ports = config.PortRange{From: 20000, To: 20009}
 		r.apply(control.VerbUpdate, wide).gives(control.ResultUnchanged)
 		if n := r.count("clone"); n != 3 {
-			t.Errorf("%d are started, not 3:\n%s", n, r.all())
+			t.Errorf("%d are started, not 3:\n%s", n, r.tale())
 		}
 		r.alone("c")
 		if port := r.process("c/1").port; port < 20000 {

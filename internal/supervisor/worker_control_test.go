@@ -320,7 +320,7 @@ func (f *followed) wait() *followed {
 	select {
 	case <-f.done:
 	case <-time.After(patience):
-		f.rig.t.Fatalf("%s does not end:\n%s", f.what, f.rig.all())
+		f.rig.t.Fatalf("%s does not end:\n%s", f.what, f.rig.tale())
 	}
 	f.rig.settle()
 	return f
@@ -336,7 +336,7 @@ func (f *followed) gives(want control.Result) *followed {
 	}
 	for app, e := range f.results {
 		if e.Result != want {
-			f.rig.t.Fatalf("%s: %s is %s (%s), not %s:\n%s", f.what, app, e.Result, e.Error, want, f.rig.all())
+			f.rig.t.Fatalf("%s: %s is %s (%s), not %s:\n%s", f.what, app, e.Result, e.Error, want, f.rig.tale())
 		}
 	}
 	return f

@@ -93,7 +93,7 @@ func TestWorkerMayBeSlow(t *testing.T) {
 			r.pass(2 * time.Second)
 		}
 		if r.count("worker 1 ended") > 0 {
-			t.Errorf("it was killed:\n%s", r.all())
+			t.Errorf("it was killed:\n%s", r.tale())
 		}
 	})
 }
@@ -134,7 +134,7 @@ func TestWorkerSaysNonsense(t *testing.T) {
 		restart := r.do(control.VerbRestart, "demo").gives(control.ResultDone)
 		r.pass(time.Minute)
 		if r.count("signal demo/1") > 0 || len(restart.results) != 1 {
-			t.Errorf("stopped with a request in flight:\n%s", r.all())
+			t.Errorf("stopped with a request in flight:\n%s", r.tale())
 		}
 		w.answered("demo/1")
 		r.alone("demo")
@@ -180,7 +180,7 @@ func TestEveryWorkerIsToldToProbeNoMore(t *testing.T) {
 		r.process("demo/2").end(exitOne)
 		r.pass(time.Second)
 		if second := r.allWorkers()[1]; second.hasTable() || second.probing("demo/2") {
-			t.Errorf("it goes on probing demo/2:\n%s", r.all())
+			t.Errorf("it goes on probing demo/2:\n%s", r.tale())
 		}
 		w.speak()
 		r.alone("demo")

@@ -99,18 +99,18 @@ func rightsOf(files []*os.File) ([]byte, error) {
 // means that the other side does not keep to the protocol.
 func (c *Conn) Receive() (Message, []*os.File, error) {
 	n, oobn, flags, _, err := c.sock.ReadMsgUnix(c.buf, c.oob)
-	if err != nil {
-		if errors.Is(err, unix.ECONNRESET) {
-			err = io.EOF
-		}
-		return nil, nil, err
+	files, oobErr := filesOf(c.oob[:oobn])
+	switch {
+	case err == nil:
+		err = oobErr
+	case errors.Is(err, unix.ECONNRESET), errors.Is(err, io.EOF):
+		// The net package takes an empty message for the end as well; files
+		// may have come with it.
+		err = io.EOF
 	}
-	files, err := filesOf(c.oob[:oobn])
 	if err != nil {
+		closeAll(files)
 		return nil, nil, err
-	}
-	if n == 0 && len(files) == 0 {
-		return nil, nil, io.EOF
 	}
 	m, err := decode(c.buf[:n], flags, files)
 	if err != nil {
@@ -149,7 +149,7 @@ func filesOf(oob []byte) ([]*os.File, error) {
 		return nil, fmt.Errorf("read control message: %w", err)
 	}
 	var files []*os.File
-	for i := range messages {
+	for i := range messages { // several only if the sender is broken
 		fds, err := unix.ParseUnixRights(&messages[i])
 		if err != nil {
 			continue // not SCM_RIGHTS: nothing to own
