@@ -110,6 +110,10 @@ func Resolve(ctx context.Context, host string, port int) ([]netip.AddrPort, erro
 			netip.AddrPortFrom(netip.IPv6Loopback(), uint16(port)),
 		}, nil
 	}
+	if addr, err := netip.ParseAddr(host); err == nil {
+		// The net package would find 0.0.0.0 beside "::", for those who dial.
+		return []netip.AddrPort{netip.AddrPortFrom(addr.Unmap(), uint16(port))}, nil
+	}
 	addrs, err := net.DefaultResolver.LookupNetIP(ctx, "ip", host)
 	if err != nil {
 		return nil, fmt.Errorf("resolve %q: %w", host, err)
@@ -147,18 +151,30 @@ func Bind(address netip.AddrPort) (*Listener, error) {
 	case err != nil:
 		return nil, fmt.Errorf("listen on %s: %w", address, err)
 	}
-	return &Listener{
-		Address: address,
-		File:    os.NewFile(uintptr(fd), "listener:"+address.String()),
-		Source:  SourceBound,
-	}, nil
+	file, err := unpolled(fd, "listener:"+address.String())
+	if err != nil {
+		return nil, fmt.Errorf("listen on %s: %w", address, err)
+	}
+	return &Listener{Address: address, File: file, Source: SourceBound}, nil
+}
+
+// unpolled makes a File of a blocking socket, which is non-blocking afterwards.
+// In this order the runtime's poller does not get it: the supervisor never
+// accepts, and would be woken for each client that connects.
+func unpolled(fd int, name string) (*os.File, error) {
+	file := os.NewFile(uintptr(fd), name)
+	if err := unix.SetNonblock(fd, true); err != nil {
+		file.Close()
+		return nil, err
+	}
+	return file, nil
 }
 
 // listen makes the socket with plain system calls: Go's net would put it into
-// the poller and accept on it, which the supervisor never does.
+// the poller.
 func listen(address netip.AddrPort) (int, error) {
 	family, sockaddr := sockaddrOf(address)
-	fd, err := unix.Socket(family, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+	fd, err := unix.Socket(family, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return -1, err
 	}

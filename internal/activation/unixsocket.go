@@ -27,7 +27,7 @@ func openPath(path string, held []*Listener) Set {
 // on any more is replaced. Everybody may connect, as to a TCP port on loopback:
 // who may reach the socket is up to the rights of its folder.
 func BindUnix(path string) (*Listener, error) {
-	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return nil, fmt.Errorf("listen on %s: %w", path, err)
 	}
@@ -50,7 +50,11 @@ func BindUnix(path string) (*Listener, error) {
 		unix.Close(fd)
 		return nil, fmt.Errorf("listen on %s: %w", path, err)
 	}
-	return &Listener{Path: path, File: os.NewFile(uintptr(fd), "listener:"+path), Source: SourceBound}, nil
+	file, err := unpolled(fd, "listener:"+path)
+	if err != nil {
+		return nil, fmt.Errorf("listen on %s: %w", path, err)
+	}
+	return &Listener{Path: path, File: file, Source: SourceBound}, nil
 }
 
 // isStale reports whether path is a socket on which nobody listens.

@@ -98,8 +98,12 @@ func (p *Proxy) retire(t *wire.Table, serving map[string]*instance) {
 	for id, in := range p.instances {
 		if serving[id] == nil {
 			in.retire()
+			if named[id] {
+				in.remind()
+				continue
+			}
 			in.report()
-			if !named[id] && in.over() {
+			if in.over() {
 				delete(p.instances, id)
 			}
 		}

@@ -74,10 +74,16 @@ func (in *instance) revive() {
 	in.pool.open()
 }
 
-// report tells once for each retirement that nothing is in flight any more.
-func (in *instance) report() {
+// report tells, when the last request ends, that nothing is in flight any more.
+func (in *instance) report() { in.tell(false) }
+
+// remind tells it again: each table makes the proxy say it anew, for a
+// supervisor that has taken over from the one that was told.
+func (in *instance) remind() { in.tell(true) }
+
+func (in *instance) tell(again bool) {
 	in.mu.Lock()
-	due := in.retired.Load() && !in.told && in.inflight.Load() == 0
+	due := in.retired.Load() && (again || !in.told) && in.inflight.Load() == 0
 	if due {
 		in.told = true
 	}

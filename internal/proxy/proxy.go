@@ -26,8 +26,8 @@ type Options struct {
 // block.
 type Events interface {
 	// Drained says that an instance which takes no new requests has none in
-	// flight. It is told once for each time that a table retires the
-	// instance.
+	// flight. It is told when that comes about, and again by each table that
+	// is applied as long as it is so.
 	Drained(instance string)
 	// Probed reports a change of what a probe found.
 	Probed(wire.ProbeResult)

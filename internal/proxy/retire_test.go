@@ -7,7 +7,7 @@ import (
 )
 
 // TestRetirement: requests begun on an instance end there, none begins after
-// Apply, and the end is reported once for each retirement.
+// Apply, and the end is reported once, and again with each table.
 func TestRetirement(t *testing.T) {
 	gate := make(chan struct{})
 	one, two := gatedApp(t, "one", gate), gatedApp(t, "two", nil)
@@ -30,7 +30,8 @@ func TestRetirement(t *testing.T) {
 		t.Errorf("the request in flight was answered by %s", got)
 	}
 	r.waitDrained("demo/1")
-	r.apply()
+	r.apply() // each table has it told again
+	r.waitDrained("demo/1")
 	r.notDrained()
 
 	// Back, and away again.
