@@ -77,6 +77,9 @@ func Run(o Options) error {
 	d.tellWarnings(plan)
 	d.doors.openUnix(d.runtimeDir)
 	d.doors.openRPC(d.runtimeDir, plan.RPC)
+	if predecessor != nil && predecessor.state != nil && predecessor.state.Restart {
+		go d.startAndLog(control.Request{Verb: control.VerbUpdate, Caller: "restart of the daemon"}) // ends with the update
+	}
 	d.obeySignals(o.Signals)
 	if !d.handedOver {
 		d.end()

@@ -15,7 +15,7 @@ func (d *daemon) terminate(sig os.Signal) {
 	if sig == syscall.SIGTERM && d.keeper.Survives() && isBeingRestarted() {
 		ctx, cancel := context.WithTimeout(context.Background(), handoverTimeout)
 		defer cancel()
-		if _, err := d.supervisor.Freeze(ctx); err == nil {
+		if _, err := d.supervisor.Freeze(ctx, true); err == nil {
 			d.log.Info("handing over to the daemon that is started next")
 			d.flushOutput()
 			d.keeper.Settle(ctx)

@@ -36,7 +36,7 @@ func (d *daemon) reexec(ctx context.Context) error {
 	if err := d.checkBinary(ctx, path); err != nil {
 		return err
 	}
-	resume, err := d.supervisor.Freeze(ctx)
+	resume, err := d.supervisor.Freeze(ctx, false)
 	if err != nil {
 		return err
 	}

@@ -7,12 +7,13 @@ import (
 
 // Freeze saves the state and stops the world: until resume is called nothing is
 // decided any more, so that what was saved stays true. resume may be called more
-// than once.
-func (s *Supervisor) Freeze(ctx context.Context) (resume func(), err error) {
+// than once. restart says to the successor that an operator wanted it: it reads
+// the configuration then.
+func (s *Supervisor) Freeze(ctx context.Context, restart bool) (resume func(), err error) {
 	frozen, thaw := make(chan struct{}, 1), make(chan struct{})
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	if _, err := ask(ctx, s, askFreeze{frozen, thaw}, frozen); err != nil {
+	if _, err := ask(ctx, s, askFreeze{restart, frozen, thaw}, frozen); err != nil {
 		close(thaw)
 		return nil, err
 	}
@@ -20,10 +21,11 @@ func (s *Supervisor) Freeze(ctx context.Context) (resume func(), err error) {
 }
 
 // freeze waits in the goroutine that owns the state.
-func (s *Supervisor) freeze(frozen, thaw chan struct{}) {
+func (s *Supervisor) freeze(m askFreeze) {
 	s.settle()
-	s.unsaved = true
+	s.restart, s.unsaved = m.restart, true
 	s.save()
-	frozen <- struct{}{}
-	<-thaw
+	m.frozen <- struct{}{}
+	<-m.thaw
+	s.restart, s.unsaved = false, true
 }

@@ -38,7 +38,10 @@ type (
 	// askSummary wants the state of all apps in short.
 	askSummary struct{ reply chan Summary }
 	// askFreeze wants the state saved and left alone until thaw is closed.
-	askFreeze struct{ frozen, thaw chan struct{} }
+	askFreeze struct {
+		restart      bool
+		frozen, thaw chan struct{}
+	}
 	// askStop wants everything stopped, and, when it comes again, at once.
 	askStop struct{}
 
@@ -147,7 +150,7 @@ func (m askOperation) deliver(s *Supervisor) { m.reply <- s.operate(m.request) }
 func (m askApply) deliver(s *Supervisor)     { m.reply <- s.apply(m.plan, m.request, m.ended) }
 func (m askSockets) deliver(s *Supervisor)   { m.reply <- s.listSockets() }
 func (m askSummary) deliver(s *Supervisor)   { m.reply <- s.summary() }
-func (m askFreeze) deliver(s *Supervisor)    { s.freeze(m.frozen, m.thaw) }
+func (m askFreeze) deliver(s *Supervisor)    { s.freeze(m) }
 func (m askStop) deliver(s *Supervisor)      { s.stop() }
 
 func (m instanceStarted) deliver(s *Supervisor)  { s.started(m.instance, m) }

@@ -61,6 +61,24 @@ func TestFailingAppGivesItsSlotAway(t *testing.T) {
 	})
 }
 
+// TestAppThatIsNeverReadyHoldsUpNobody: not for ever.
+func TestAppThatIsNeverReadyHoldsUpNobody(t *testing.T) {
+	p := plan(newApp("bad", 8080), newApp("good", 8081), newApp("fine", 8082))
+	p.ParallelRestarts = 1
+	prepare := func(r *rig) { r.always("bad", behaviour{readyAfter: never}) }
+	runWith(t, p, prepare, func(r *rig) {
+		r.alone("good")
+		r.alone("fine")
+		r.process("bad/1").feel(well)
+		r.alone("bad")
+		r.look(func(s *Supervisor) {
+			if s.slots.taken != 0 {
+				t.Errorf("%d slots are taken", s.slots.taken)
+			}
+		})
+	})
+}
+
 func TestStartFailures(t *testing.T) {
 	for name, c := range map[string]struct {
 		does behaviour

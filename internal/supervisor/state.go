@@ -27,6 +27,9 @@ type State struct {
 	Workers        []workerState     `json:"workers"`
 	NextGeneration uint64            `json:"next_generation"`
 	Revision       uint64            `json:"revision"`
+	// Restart: an operator restarts the daemon, and expects that it goes by the
+	// configuration as it is now.
+	Restart bool `json:"restart,omitempty"`
 }
 
 // appState is an app in a State.
@@ -147,6 +150,7 @@ func (s *Supervisor) state() *State {
 	state := &State{
 		Version: stateVersion, Build: s.version, Began: s.began, Plan: s.plan,
 		LastNumbers: s.lastNumbers, NextGeneration: s.nextGeneration, Revision: s.revision,
+		Restart: s.restart,
 	}
 	for _, name := range s.order {
 		a := s.apps[name]

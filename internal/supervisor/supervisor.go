@@ -57,6 +57,8 @@ type Supervisor struct {
 	// waits for that.
 	unsaved   bool
 	afterSave []func()
+	// restart: the state is saved for a restart that an operator wants.
+	restart bool
 	// restoring counts the apps of a predecessor that have yet to get their
 	// listeners back.
 	restoring int
