@@ -192,6 +192,9 @@ func (k *Keeper) closeOnExec() {
 	}
 }
 
+// Executed reports whether the program before an exec has handed files over.
+func Executed() bool { return os.Getenv(handoverVariable) != "" }
+
 // TakeHandover returns the files that the program before the exec has handed
 // over, by name, and takes the variable out of the environment.
 func TakeHandover() map[string]*os.File {

@@ -106,11 +106,13 @@ type Event struct {
 
 // Status is the state of the daemon and its apps.
 type Status struct {
-	Version string      `json:"version"`
-	PID     int         `json:"pid"`
-	Since   time.Time   `json:"since"`
-	Workers []Worker    `json:"workers"`
-	Apps    []AppStatus `json:"apps"`
+	Version string    `json:"version"`
+	PID     int       `json:"pid"`
+	Since   time.Time `json:"since"`
+	// LastCrash is when the daemon was last killed or hung, and went on.
+	LastCrash *time.Time  `json:"last_crash,omitempty"`
+	Workers   []Worker    `json:"workers"`
+	Apps      []AppStatus `json:"apps"`
 	// Strays are processes that an app started and that no stop reaches, as
 	// "pid 4711 (sh) of demo".
 	Strays []string `json:"strays,omitempty"`

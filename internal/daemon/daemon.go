@@ -50,6 +50,7 @@ type daemon struct {
 // standard error; a configuration that is not valid gives config.Faults.
 func Run(o Options) error {
 	early := &earlyLog{}
+	executed := activation.Executed()
 	sockets, kept := activation.Inherit(slog.New(early))
 	predecessor, plan, err := predecessorOrPlan(kept, o.ConfDir)
 	if err != nil {
@@ -68,6 +69,9 @@ func Run(o Options) error {
 	defer d.closeLog()
 	early.replay(d.log)
 	d.log.Info("starting", "version", version.String(), "pid", os.Getpid(), "configuration", plan.File, "apps", len(plan.Apps))
+	if !executed {
+		predecessor.noteCrash(d.log)
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	if err := d.assemble(ctx, plan, predecessor, sockets, kept); err != nil {

@@ -37,6 +37,7 @@ func (s *Supervisor) restore(from *Inheritance) {
 	state := from.State
 	s.log.Info("taking over", "apps", len(state.Apps), "workers", len(state.Workers), "from_build", state.Build)
 	s.began, s.plan = state.Began, state.Plan
+	s.crashes = state.Crashes
 	s.nextGeneration, s.revision = state.NextGeneration, state.Revision+revisionGap
 	if state.LastNumbers != nil {
 		s.lastNumbers = state.LastNumbers
@@ -55,11 +56,11 @@ func (s *Supervisor) restore(from *Inheritance) {
 		s.restoreApp(&saved, from)
 	}
 	s.stale = true
+	from.Done() // before anything new takes a name that nobody has claimed
 	if s.newestWorker() == nil || s.newestWorker().build != s.version {
 		s.startWorker()
 	}
 	s.probeAgain()
-	from.Done()
 }
 
 func (s *Supervisor) restoreWorker(saved workerState, from *Inheritance) {
@@ -88,8 +89,10 @@ func (s *Supervisor) restoreApp(saved *appState, from *Inheritance) {
 	}
 	s.apps[a.name] = a
 	s.order = append(s.order, a.name)
-	s.restoring++
-	s.listen(a)
+	if a.desired != removed { // its address may be another's by now
+		s.restoring++
+		s.listen(a)
+	}
 	s.openAccessLog(a)
 	for n := range saved.Instances {
 		a.instances = append(a.instances, s.restoreInstance(a, &saved.Instances[n], from))

@@ -30,6 +30,8 @@ type State struct {
 	// Restart: an operator restarts the daemon, and expects that it goes by the
 	// configuration as it is now.
 	Restart bool `json:"restart,omitempty"`
+	// Crashes are the times of the last crashes that were survived.
+	Crashes []time.Time `json:"crashes,omitempty"`
 }
 
 // appState is an app in a State.
@@ -150,7 +152,7 @@ func (s *Supervisor) state() *State {
 	state := &State{
 		Version: stateVersion, Build: s.version, Began: s.began, Plan: s.plan,
 		LastNumbers: s.lastNumbers, NextGeneration: s.nextGeneration, Revision: s.revision,
-		Restart: s.restart,
+		Restart: s.restart, Crashes: s.crashes,
 	}
 	for _, name := range s.order {
 		a := s.apps[name]

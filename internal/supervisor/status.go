@@ -56,6 +56,9 @@ func (s *Supervisor) status(names []string) statusAnswer {
 		names = s.order
 	}
 	status := &control.Status{Version: s.version, PID: os.Getpid(), Since: s.began, Workers: s.workerList()}
+	if n := len(s.crashes); n > 0 {
+		status.LastCrash = &s.crashes[n-1]
+	}
 	sums := s.sumCounters()
 	for _, name := range names {
 		a := s.apps[name]

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"sort"
 	"strings"
+	"time"
 )
 
 // Summary is the state of all apps in short, for the service manager.
@@ -17,6 +18,8 @@ type Summary struct {
 	Settled bool
 	// Stopping: the daemon is being stopped.
 	Stopping bool
+	// LastCrash is when the daemon last crashed, if it has.
+	LastCrash time.Time
 }
 
 // String is one line: "3 apps serving, 1 failed: billing".
@@ -41,7 +44,11 @@ func (s Summary) String() string {
 	if len(s.Failed) > 0 {
 		parts = append(parts, fmt.Sprintf("%d failed: %s", len(s.Failed), strings.Join(s.Failed, ", ")))
 	}
-	return strings.Join(parts, ", ")
+	text := strings.Join(parts, ", ")
+	if !s.LastCrash.IsZero() {
+		text += "; last crash of the daemon: " + s.LastCrash.Format(time.RFC3339)
+	}
+	return text
 }
 
 // summary counts the apps.
@@ -58,6 +65,9 @@ func (s *Supervisor) summary() Summary {
 		default:
 			sum.Stopped++
 		}
+	}
+	if n := len(s.crashes); n > 0 {
+		sum.LastCrash = s.crashes[n-1]
 	}
 	sort.Strings(sum.Failed)
 	sum.Settled = s.agreed() > 0 && sum.Starting == 0

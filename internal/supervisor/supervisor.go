@@ -57,6 +57,8 @@ type Supervisor struct {
 	// waits for that.
 	unsaved   bool
 	afterSave []func()
+	// crashes are the times of the last crashes of the daemon.
+	crashes []time.Time
 	// restart: the state is saved for a restart that an operator wants.
 	restart bool
 	// restoring counts the apps of a predecessor that have yet to get their

@@ -1,0 +1,47 @@
+package daemon
+
+import (
+	"log/slog"
+	"time"
+)
+
+const (
+	// crashesKept is how many are remembered.
+	crashesKept = 10
+	// tooManyCrashes within crashWindow make the daemon wait before it takes
+	// over: the proxy serves meanwhile, and what makes it crash may pass.
+	tooManyCrashes = 5
+	crashWindow    = 10 * time.Second
+	firstCrashWait = time.Second
+	longestWait    = 8 * time.Second
+)
+
+// noteCrash remembers that the daemon before this one has crashed, unless it was
+// replaced on purpose, and backs off if that happens again and again.
+func (p *predecessor) noteCrash(log *slog.Logger) {
+	if p == nil || p.state == nil || p.state.Restart {
+		return
+	}
+	now := time.Now()
+	crashes := append(p.state.Crashes, now)
+	p.state.Crashes = crashes[max(0, len(crashes)-crashesKept):]
+	log.Error("the daemon before this one has crashed; going on where it was", "crashes_remembered", len(p.state.Crashes))
+	if wait := crashWait(p.state.Crashes, now); wait > 0 {
+		log.Error("too many crashes; waiting before taking over", "wait", wait.String())
+		<-time.After(wait) // below WatchdogSec=, and nobody else waits
+	}
+}
+
+// crashWait is how long to wait after these crashes.
+func crashWait(crashes []time.Time, now time.Time) time.Duration {
+	recent := 0
+	for _, at := range crashes {
+		if now.Sub(at) < crashWindow {
+			recent++
+		}
+	}
+	if recent < tooManyCrashes {
+		return 0
+	}
+	return min(firstCrashWait<<(recent-tooManyCrashes), longestWait)
+}
