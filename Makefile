@@ -52,10 +52,10 @@ soak: ## ten minutes of load with a restart each second
 	GRACEVISOR_SOAK=10m go test -count=1 -timeout 20m -run TestSoak -v ./test/e2e
 
 bench: build ## times and memory of the supervisor (prints)
-	go test -count=1 -timeout 20m -run '^$$' -bench . -benchtime 1x ./test/bench
+	go build -o bin/bench ./test/bench && exec bin/bench $(FLAGS)
 
 bench-proxy: build ## CPU per request beside nginx, HAProxy and ReverseProxy (prints)
-	go run ./test/benchproxy
+	go build -o bin/benchproxy ./test/benchproxy && exec bin/benchproxy $(FLAGS)
 
 dist: release = $(VERSION:-dirty=)
 dist: ## dist/gracevisor-VERSION.tar.gz, of what is committed

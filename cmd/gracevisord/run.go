@@ -22,7 +22,7 @@ signals: HUP reloads, TERM and INT drain and stop (a second one stops at once),
 USR1 reopens log files.`
 
 // run is the supervisor role, as its flags say.
-func run(args []string, signals <-chan os.Signal) error {
+func run(args []string, signals chan os.Signal) error {
 	var conf string
 	var check bool
 	cmd := &cobra.Command{

@@ -2,7 +2,9 @@ package activation
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"maps"
 	"os"
@@ -54,15 +56,25 @@ func (k *Keeper) Keep(name string, file *os.File, then func()) error {
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if old := k.files[name]; old != nil {
-		old.Close()
-	}
+	old := k.files[name]
 	k.files[name] = dup
 	if k.store == nil {
+		if old != nil {
+			old.Close()
+		}
 		if then != nil {
 			go then()
 		}
 		return nil
+	}
+	if old != nil { // it may be on its way into the store
+		told := then
+		then = func() {
+			old.Close()
+			if told != nil {
+				told()
+			}
+		}
 	}
 	k.order(keepOrder{name, dup, then})
 	return nil
@@ -154,8 +166,9 @@ func (k *Keeper) tell(ctx context.Context, o keepOrder) error {
 	return k.store.Put(ctx, keptPrefix+o.name, o.file)
 }
 
-// handoverVariable tells the files to the program that is executed next, as
-// FD=NAME pairs separated by commas.
+// handoverVariable tells the program that is executed next the descriptor of a
+// memfd that lists the files: a line "FD NAME" for each. A list in the variable
+// itself would be bounded by what the kernel takes for one (execve(2), 128 KiB).
 const handoverVariable = "GRACEVISOR_FDS"
 
 // PrepareExec makes the kept files stay open over an exec, and returns the
@@ -164,32 +177,53 @@ const handoverVariable = "GRACEVISOR_FDS"
 func (k *Keeper) PrepareExec() (variable string, undo func(), err error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	var pairs []string
+	var list strings.Builder
 	for name, file := range k.files {
-		raw, rawErr := file.SyscallConn()
-		if rawErr != nil {
-			return "", nil, fmt.Errorf("hand over %s: %w", name, rawErr)
-		}
-		_ = raw.Control(func(fd uintptr) {
-			_, err = unix.FcntlInt(fd, unix.F_SETFD, 0)
-			pairs = append(pairs, strconv.Itoa(int(fd))+"="+name)
-		})
-		if err != nil {
+		if err := setCloseOnExec(file, false, func(fd int) { fmt.Fprintf(&list, "%d %s\n", fd, name) }); err != nil {
+			k.closeOnExec()
 			return "", nil, fmt.Errorf("hand over %s: %w", name, err)
 		}
 	}
-	slices.Sort(pairs)
-	return handoverVariable + "=" + strings.Join(pairs, ","), k.closeOnExec, nil
+	fd, err := unix.MemfdCreate("gracevisor-files", 0)
+	if err == nil {
+		_, err = unix.Pwrite(fd, []byte(list.String()), 0)
+	}
+	if err != nil {
+		k.closeOnExec()
+		return "", nil, fmt.Errorf("hand over the list of files: %w", err)
+	}
+	undo = func() {
+		unix.Close(fd)
+		k.mu.Lock()
+		defer k.mu.Unlock()
+		k.closeOnExec()
+	}
+	return handoverVariable + "=" + strconv.Itoa(fd), undo, nil
 }
 
+// closeOnExec makes the kept files close on exec again. The lock is held.
 func (k *Keeper) closeOnExec() {
-	k.mu.Lock()
-	defer k.mu.Unlock()
 	for _, file := range k.files {
-		if raw, err := file.SyscallConn(); err == nil {
-			_ = raw.Control(func(fd uintptr) { unix.CloseOnExec(int(fd)) })
-		}
+		_ = setCloseOnExec(file, true, func(int) {}) // a file that was closed needs nothing
 	}
+}
+
+// setCloseOnExec sets or clears FD_CLOEXEC, and tells the descriptor.
+func setCloseOnExec(file *os.File, on bool, tell func(fd int)) error {
+	flags := 0
+	if on {
+		flags = unix.FD_CLOEXEC
+	}
+	raw, err := file.SyscallConn()
+	if err != nil {
+		return err
+	}
+	var inner error
+	err = raw.Control(func(fd uintptr) {
+		_, inner = unix.FcntlInt(fd, unix.F_SETFD, flags)
+		tell(int(fd))
+	})
+	return errors.Join(err, inner)
 }
 
 // Executed reports whether the program before an exec has handed files over.
@@ -197,21 +231,37 @@ func Executed() bool { return os.Getenv(handoverVariable) != "" }
 
 // TakeHandover returns the files that the program before the exec has handed
 // over, by name, and takes the variable out of the environment.
-func TakeHandover() map[string]*os.File {
+func TakeHandover() (map[string]*os.File, error) {
 	value := os.Getenv(handoverVariable)
 	os.Unsetenv(handoverVariable)
 	files := make(map[string]*os.File)
-	for pair := range strings.SplitSeq(value, ",") {
-		number, name, ok := strings.Cut(pair, "=")
+	if value == "" {
+		return files, nil
+	}
+	fd, err := strconv.Atoi(value)
+	if err != nil || fd < firstListenFD {
+		return files, fmt.Errorf("take over files: %s=%q is no file descriptor", handoverVariable, value)
+	}
+	memfd := os.NewFile(uintptr(fd), "memfd:files")
+	defer memfd.Close()
+	list, err := io.ReadAll(io.NewSectionReader(memfd, 0, maxHandover))
+	if err != nil {
+		return files, fmt.Errorf("take over files: %w", err)
+	}
+	for line := range strings.Lines(string(list)) {
+		number, name, ok := strings.Cut(strings.TrimSuffix(line, "\n"), " ")
 		fd, err := strconv.Atoi(number)
 		if !ok || err != nil || fd < firstListenFD {
-			continue
+			return files, fmt.Errorf("take over files: cannot understand %q", line)
 		}
 		unix.CloseOnExec(fd)
 		files[name] = os.NewFile(uintptr(fd), name)
 	}
-	return files
+	return files, nil
 }
+
+// maxHandover bounds the list of files in bytes.
+const maxHandover = 16 << 20
 
 // Survives reports whether what is kept outlives the process without an exec.
 func (k *Keeper) Survives() bool { return k.store != nil }

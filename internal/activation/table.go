@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
 	"net/netip"
 	"os"
 	"strings"
@@ -27,18 +28,20 @@ type Table struct {
 // the Table. It is called once, before other files are opened.
 func Inherit(log *slog.Logger) (*Table, map[string]*os.File) {
 	sockets, kept := takePassed(log)
-	for name, file := range TakeHandover() {
-		kept[name] = file
+	handedOver, err := TakeHandover()
+	if err != nil {
+		log.Error("cannot take all files from the program before the exec", "error", err)
 	}
+	maps.Copy(kept, handedOver)
 	t := &Table{log: log}
 	for _, l := range listenersOf(log, sockets) {
 		l.giveBack = t.put
 		t.put(l)
 	}
 	for name, file := range kept {
-		if source, ok := listenerSource(name); ok {
+		if source, fdName, ok := parseKeptName(name); ok {
 			delete(kept, name)
-			t.takeKept(name, file, source)
+			t.takeKept(name, file, source, fdName)
 		}
 	}
 	return t, kept
@@ -46,14 +49,15 @@ func Inherit(log *slog.Logger) (*Table, map[string]*os.File) {
 
 // takeKept takes a listener over that an earlier daemon has kept. One that the
 // service manager passes by itself is the same socket.
-func (t *Table) takeKept(name string, file *os.File, source Source) {
+func (t *Table) takeKept(name string, file *os.File, source Source, fdName string) {
 	l, err := inherit(file, source)
 	if err != nil {
 		t.log.Error("cannot use a socket that was kept", "name", name, "error", err)
 		file.Close()
 		return
 	}
-	for _, other := range t.spareListeners() {
+	l.FDName = fdName
+	for _, other := range t.Spare() {
 		if other.Name() == l.Name() {
 			l.File.Close()
 			return
@@ -85,7 +89,7 @@ type Want struct {
 // address, else by the app's name; those of held that fit; and what is missing
 // is bound.
 func (t *Table) Open(ctx context.Context, w Want, held []*Listener) Set {
-	held = append(held[:len(held):len(held)], t.spareListeners()...)
+	held = append(held[:len(held):len(held)], t.Spare()...)
 	var set Set
 	if w.Path != "" {
 		set = openPath(w.Path, held)
@@ -115,13 +119,14 @@ func (t *Table) openHost(ctx context.Context, w Want, held []*Listener) Set {
 
 // Unclaimed are the names of the inherited sockets that no app uses.
 func (t *Table) Unclaimed() (names []string) {
-	for _, l := range t.spareListeners() {
+	for _, l := range t.Spare() {
 		names = append(names, l.Name())
 	}
 	return names
 }
 
-func (t *Table) spareListeners() []*Listener {
+// Spare are the inherited listeners that no app uses.
+func (t *Table) Spare() []*Listener {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return append([]*Listener(nil), t.spare...)
@@ -142,17 +147,37 @@ func (t *Table) take(used *Listener) {
 // keptListeners is the beginning of the names that listeners are kept by.
 const keptListeners = "listen/"
 
-// KeptName is the name to keep a listener by.
+// KeptName is the name to keep a listener by: all that is to be known of it
+// besides the socket.
 func (l *Listener) KeptName() string {
 	// An address has colons, which the service manager's store does not take.
-	return keptListeners + string(l.Source) + "/" + strings.NewReplacer(":", "_", "/", "_").Replace(l.Name())
+	address := strings.NewReplacer(":", "_", "/", "_").Replace(l.Name())
+	return keptListeners + string(l.Source) + "/" + address + "/" + l.FDName
 }
 
-// listenerSource is the source of a listener that is kept by a name.
-func listenerSource(name string) (Source, bool) {
+// parseKeptName reads the name that a listener is kept by.
+func parseKeptName(name string) (source Source, fdName string, ok bool) {
 	rest, ok := strings.CutPrefix(name, keptListeners)
-	source, _, _ := strings.Cut(rest, "/")
-	return Source(source), ok
+	if !ok {
+		return "", "", false
+	}
+	text, rest, _ := strings.Cut(rest, "/")
+	_, fdName, _ = strings.Cut(rest, "/")
+	return Source(text), fdName, true
+}
+
+// DropUnclaimed closes the listeners that an earlier daemon had bound and that
+// no app wants: nobody would accept on them.
+func (t *Table) DropUnclaimed() {
+	for _, l := range t.Spare() {
+		if l.Source == SourceBound {
+			t.log.Info("closing a listener that no app wants any more", "address", l.Name())
+			t.take(l)
+			if err := l.Close(); err != nil {
+				t.log.Warn("cannot close listener", "address", l.Name(), "error", err)
+			}
+		}
+	}
 }
 
 // named are the inherited listeners with a FileDescriptorName=.

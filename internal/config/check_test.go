@@ -184,7 +184,7 @@ func TestReport(t *testing.T) {
 		name, text, want string
 		valid            bool
 	}{
-		{"faults", "prot: 1\nrpc: 5\n", "gracevisor.yaml:1:1: unknown key \"prot\"; expected port_range, rpc, logger, user, apps_include, apps, parallel_restarts, shutdown_timeout, ready_timeout or max_connections\n" +
+		{"faults", "prot: 1\nrpc: 5\n", "gracevisor.yaml:1:1: unknown key \"prot\"; expected port_range, rpc, logger, user, apps_include, apps, parallel_restarts, shutdown_timeout, ready_timeout, max_connections, max_workers or worker_drain_timeout\n" +
 			"gracevisor.yaml:2:6: rpc: expected a mapping with the keys host, port and allow_plaintext, not 5\n" +
 			"configuration is not valid: 2 faults\n", false},
 		{"fault", "- a\n", "gracevisor.yaml:1:1: expected a mapping of keys to values, not a list\nconfiguration is not valid: 1 fault\n", false},

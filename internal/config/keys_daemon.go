@@ -71,4 +71,10 @@ var daemonKeys = in(ScopeDaemon, []entry[daemonDraft]{
 	option("max_connections", limit, "none",
 		"client connections of all apps together; more wait in the backlog",
 		func(d *daemonDraft) *int { return &d.MaxConnections }),
+	option("max_workers", number(2, 100), "4",
+		"proxy workers that may live at once; when a new build needs one more, the oldest that drains is ended",
+		func(d *daemonDraft) *int { return &d.MaxWorkers }),
+	option("worker_drain_timeout", bound, "none",
+		"longest time that a replaced proxy worker may finish its connections",
+		func(d *daemonDraft) *time.Duration { return &d.WorkerDrainTimeout }),
 })

@@ -32,6 +32,11 @@ type Plan struct {
 	// MaxConnections bounds the client connections of all apps together;
 	// 0 means no bound but the worker's file descriptors.
 	MaxConnections int
+	// MaxWorkers bounds the proxy workers that live at once, with those that
+	// drain.
+	MaxWorkers int
+	// WorkerDrainTimeout bounds the draining of a worker; 0 means no bound.
+	WorkerDrainTimeout time.Duration
 	// Apps are the apps of gracevisor.yaml, then those of the included files,
 	// in the order in which they stand there.
 	Apps []*App

@@ -52,7 +52,7 @@ func theKeys(words []string) string {
 
 // meant guesses what an unknown key was meant to be, the surest guess first.
 func (v *vocabulary) meant(key, prefix string) string {
-	const listed = 10        // sections with more keys are not listed
+	const listed = 12        // sections with more keys are not listed
 	if v.known[prefix+key] { // with a dot, as documentation writes it
 		section, last, _ := strings.Cut(key, ".")
 		return fmt.Sprintf("; write %q below %q", last, section)

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"gracevisor/internal/activation"
@@ -23,8 +24,9 @@ import (
 type Options struct {
 	// ConfDir is the directory of gracevisor.yaml.
 	ConfDir string
-	// Signals are those of SignalsWanted, registered first thing in main.
-	Signals <-chan os.Signal
+	// Signals are those of SignalsWanted, registered first thing in main. Run
+	// reads from it, and stops the registration before an exec.
+	Signals chan os.Signal
 	// Stderr takes the log, besides its file.
 	Stderr io.Writer
 }
@@ -44,19 +46,33 @@ type daemon struct {
 	operations *operations
 	// handedOver: a successor goes on with what there is.
 	handedOver bool
+
+	// reexecuting is held while the program is about to be replaced. execs
+	// takes the path when all is ready for that.
+	reexecuting sync.Mutex
+	execs       chan string
+	// ending is closed when the daemon is told to end.
+	ending  chan struct{}
+	endOnce sync.Once
+	// reloadsDue counts the reloads that were asked for by signal and have not
+	// begun.
+	reloadsDue atomic.Int32
 }
 
 // Run is the supervisor process, until it has been stopped. The error is for
 // standard error; a configuration that is not valid gives config.Faults.
 func Run(o Options) error {
 	early := &earlyLog{}
-	executed := activation.Executed()
+	executed, due := activation.Executed(), takePendingSignals()
 	sockets, kept := activation.Inherit(slog.New(early))
 	predecessor, plan, err := predecessorOrPlan(kept, o.ConfDir)
 	if err != nil {
 		return err
 	}
-	d := &daemon{options: o, runtimeDir: control.RuntimeDirectory()}
+	d := &daemon{
+		options: o, runtimeDir: control.RuntimeDirectory(),
+		execs: make(chan string), ending: make(chan struct{}),
+	}
 	if err := control.PrepareRuntimeDirectory(d.runtimeDir); err != nil {
 		return err
 	}
@@ -84,11 +100,11 @@ func Run(o Options) error {
 	if predecessor != nil && predecessor.state != nil && predecessor.state.Restart {
 		go d.startAndLog(control.Request{Verb: control.VerbUpdate, Caller: "restart of the daemon"}) // ends with the update
 	}
-	d.obeySignals(o.Signals)
+	err = d.obeySignals(due)
 	if !d.handedOver {
 		d.end()
 	}
-	return nil
+	return err
 }
 
 // assemble puts the parts together. What works in the background does so until
@@ -108,18 +124,25 @@ func (d *daemon) assemble(ctx context.Context, plan *config.Plan, from *predeces
 		notifyBase: filepath.Join(d.runtimeDir, "notify"), kept: kept,
 	}
 	d.machine.findCgroups()
-	d.supervisor = supervisor.New(supervisor.Options{
+	d.machine.keepSockets()
+	options := supervisor.Options{
 		Log:       d.log,
 		System:    d.machine.system(),
 		Plan:      plan,
 		Version:   version.String(),
 		Inherited: d.inheritance(ctx, from),
-	})
-	if from == nil {
+	}
+	var left *wreck
+	if from.unreadable() {
+		left = d.takeWreck(plan, kept)
+		options.LastNumbers, options.LastGeneration = left.lastNumbers, left.lastGeneration
+	}
+	d.supervisor = supervisor.New(options)
+	if options.Inherited == nil {
 		go d.machine.reaper.Run(ctx)
 	}
-	if from.unreadable() {
-		go d.salvage(ctx, kept)
+	if left != nil {
+		go d.salvage(ctx, left)
 	}
 	d.operations = &operations{supervisor: d.supervisor, store: d.store, confDir: d.options.ConfDir, reexec: d.reexec}
 	d.doors = newDoors(d.log, d.operations)

@@ -57,6 +57,16 @@ func (m *machine) adopt(name string, pid int, owner string) (*process.Process, e
 	if err != nil {
 		return nil, err
 	}
+	switch own, err := process.PIDOf(pidfd); {
+	case err != nil:
+		pidfd.Close()
+		return nil, err
+	case own != 0:
+		pid = own // it may have been kept before its pid was saved
+	case pid == 0:
+		pidfd.Close()
+		return nil, fmt.Errorf("take over %s: it has ended", owner)
+	}
 	return m.reaper.Adopt(pid, pidfd, owner, m.findLeaf(owner))
 }
 

@@ -38,10 +38,15 @@ func predecessorOrPlan(kept map[string]*os.File, confDir string) (*predecessor, 
 		if from.err == nil {
 			return from, from.state.Plan, nil
 		}
+	} else if len(kept) > 0 {
+		from = &predecessor{err: errNoSnapshot}
 	}
 	plan, err := config.Load(confDir)
 	return from, plan, err
 }
+
+// errNoSnapshot: files were kept, and among them is no snapshot.
+var errNoSnapshot = errors.New("there is no snapshot")
 
 func readPredecessor(file *os.File) *predecessor {
 	from := &predecessor{snapshot: activation.OpenSnapshot(file)}
@@ -63,8 +68,10 @@ func (d *daemon) openSnapshot(from *predecessor, kept map[string]*os.File) (*act
 	}
 	if from != nil {
 		d.log.Error("cannot read the state of the daemon before this one; starting all apps anew beside what runs", "error", from.err)
-		kept[stateName].Close()
-		delete(kept, stateName)
+		if file := kept[stateName]; file != nil {
+			file.Close()
+			delete(kept, stateName)
+		}
 	}
 	snapshot, err := activation.NewSnapshot()
 	if err != nil {
@@ -99,6 +106,7 @@ func (d *daemon) inheritance(ctx context.Context, from *predecessor) *supervisor
 			go m.reaper.Run(ctx)
 			m.endUnclaimed()
 		},
+		Listening: m.sockets.DropUnclaimed,
 	}
 }
 

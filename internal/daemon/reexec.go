@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
 	"strings"
 	"syscall"
 	"time"
@@ -26,9 +25,21 @@ const (
 	checkTimeout = 10 * time.Second
 )
 
+// errEnding refuses a re-execution of a daemon that is about to end.
+var errEnding = errors.New("the daemon is about to end")
+
+// errReexecUnderWay refuses a second re-execution at the same time.
+var errReexecUnderWay = errors.New("another re-execution is under way")
+
 // reexec replaces the program of this process by the binary on disk, which goes
-// on where this one is. It returns only if nothing has happened.
+// on where this one is. It returns only if nothing has happened. The exec itself
+// is done by the goroutine that takes the signals, so that none gets lost that
+// was received before it.
 func (d *daemon) reexec(ctx context.Context) error {
+	if !d.reexecuting.TryLock() {
+		return errReexecUnderWay
+	}
+	defer d.reexecuting.Unlock()
 	path, err := binaryOnDisk()
 	if err != nil {
 		return err
@@ -43,8 +54,14 @@ func (d *daemon) reexec(ctx context.Context) error {
 	defer resume()
 	d.log.Info("executing the binary on disk", "path", path)
 	d.herald.announceReload()
-	d.flushOutput()
-	return d.exec(path)
+	d.keeper.Settle(ctx) // the successor takes for granted that all is stored
+	select {
+	case d.execs <- path:
+		select {} // for this process has ended with it, one way or the other
+	case <-d.ending:
+		d.herald.reloads <- false
+		return errEnding
+	}
 }
 
 // binaryOnDisk is the path of the running binary, whatever lies there now.
@@ -102,13 +119,13 @@ func (d *daemon) flushOutput() {
 	_ = d.store.Close(ended)
 }
 
-// exec executes path, or the running binary if that fails. It returns only if
-// both do.
+// exec executes path, or the running binary if that fails. Its error means that
+// this process can not go on: a service manager starts the next one, which takes
+// over as after a crash.
 func (d *daemon) exec(path string) error {
 	d.log.Info("handing over")
+	d.flushOutput()
 	d.closeLog()
-	// Until the successor has its handlers these would end it; TERM still does.
-	signal.Ignore(syscall.SIGHUP, syscall.SIGINT, syscall.SIGUSR1, syscall.SIGUSR2)
 	syscall.ForkLock.Lock()
 	defer syscall.ForkLock.Unlock()
 	variable, undo, err := d.keeper.PrepareExec()
@@ -116,7 +133,7 @@ func (d *daemon) exec(path string) error {
 		return err
 	}
 	defer undo()
-	env := append(os.Environ(), variable)
+	env := append(os.Environ(), variable, d.pendingSignals())
 	first := syscall.Exec(path, os.Args, env)
 	return errors.Join(first, syscall.Exec("/proc/self/exe", os.Args, env))
 }

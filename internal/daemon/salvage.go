@@ -3,59 +3,144 @@ package daemon
 import (
 	"context"
 	"errors"
+	"io"
 	"os"
+	"strconv"
 	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"gracevisor/internal/activation"
+	"gracevisor/internal/config"
+	"gracevisor/internal/logs"
 )
 
-// salvageTimes: how often it is looked whether the new apps serve, how long that
-// may take, and how long the old ones get to stop.
+// How often it is looked whether the new apps serve, how long that may take, and
+// how long the old ones get to stop.
 const (
 	salvageLook  = 100 * time.Millisecond
 	salvageLimit = 2 * time.Minute
 	salvageStop  = 10 * time.Second
 )
 
-// salvage replaces what a daemon has left of which nothing is known but its
-// files. The old worker goes on serving the old instances as long as its
-// conversation is held open; when the new apps serve, that is closed, so that
-// the worker drains and leaves, and then the old instances are stopped.
-func (d *daemon) salvage(ctx context.Context, kept map[string]*os.File) {
-	d.awaitSettled(ctx)
-	var workers, apps []*os.File
+// wreck is what a daemon has left of which nothing is known but its files: the
+// keeper has them, by name.
+type wreck struct {
+	workers, wires, apps map[string]*os.File
+	// names are those of all files that are let go of in the end.
+	names []string
+	// lastNumbers are the highest numbers of instances by app, lastGeneration
+	// that of the workers: what is started now must not have the same names.
+	lastNumbers    map[string]uint64
+	lastGeneration uint64
+}
+
+// takeWreck takes all files out of kept, and reads on what comes out of them.
+func (d *daemon) takeWreck(plan *config.Plan, kept map[string]*os.File) *wreck {
+	w := &wreck{
+		workers: make(map[string]*os.File), wires: make(map[string]*os.File), apps: make(map[string]*os.File),
+		lastNumbers: make(map[string]uint64),
+	}
 	for name, file := range kept {
-		switch {
-		case isPidfd(name) && strings.HasPrefix(name, "worker/"):
-			workers = append(workers, file)
-		case isPidfd(name):
-			apps = append(apps, file)
+		words := strings.Split(name, "/")
+		if words[0] == "access" { // the app gets a new one of this name
+			d.readOn(plan, words, file)
+			continue
+		}
+		d.keeper.Adopt(name, file)
+		w.names = append(w.names, name)
+		switch last := words[len(words)-1]; {
+		case words[0] == "worker" && last == "pidfd":
+			w.workers[name] = file
+		case words[0] == "worker" && last == "wire":
+			w.wires[name] = file
+		case words[0] == "app" && last == "pidfd":
+			w.apps[name] = file
 		default:
-			d.keeper.Adopt(name, file)
-			d.keeper.Drop(name) // of a wire: the worker drains now
+			if dup, err := activation.Dup(file); err == nil {
+				d.readOn(plan, words, dup)
+			}
+		}
+		w.noteNumber(words)
+	}
+	clear(kept)
+	return w
+}
+
+func (w *wreck) noteNumber(words []string) {
+	if len(words) < 3 {
+		return
+	}
+	number, err := strconv.ParseUint(words[len(words)-2], 10, 64)
+	switch {
+	case err != nil:
+	case words[0] == "worker":
+		w.lastGeneration = max(w.lastGeneration, number)
+	case words[0] == "app":
+		w.lastNumbers[words[1]] = max(w.lastNumbers[words[1]], number)
+	}
+}
+
+// readOn reads a pipe to its end, lest those who write into it are stopped by
+// it. What an app of the plan writes goes where it belongs.
+func (d *daemon) readOn(plan *config.Plan, words []string, pipe *os.File) {
+	switch {
+	case words[0] == "worker":
+		go relayLog(d.log.With("worker", "old"), pipe) // ends with the worker
+		return
+	case len(words) > 1 && plan.App(words[1]) != nil:
+		app := plan.App(words[1])
+		stream := words[len(words)-1]
+		number, _ := strconv.ParseUint(words[len(words)-2], 10, 64) // an access log has none
+		switch {
+		case words[0] == "access":
+			d.store.Attach(logs.Source{App: app.Name, Stream: logs.StreamAccess}, pipe, targetOf(app.Traffic.AccessLogFile))
+			return
+		case stream == logs.StreamStdout:
+			d.store.Attach(logs.Source{App: app.Name, Instance: number, Stream: stream}, pipe, targetOf(app.Stdout))
+			return
+		case stream == logs.StreamStderr:
+			d.store.Attach(logs.Source{App: app.Name, Instance: number, Stream: stream}, pipe, targetOf(app.Stderr))
+			return
 		}
 	}
-	for _, worker := range workers {
+	go func() { // ends with those who write
+		defer pipe.Close()
+		_, _ = io.Copy(io.Discard, pipe)
+	}()
+}
+
+// salvage replaces a wreck. The old worker goes on serving the old instances as
+// long as its conversation is held open; when the new apps serve, that is closed,
+// so that the worker drains and leaves, and then the old instances are stopped.
+func (d *daemon) salvage(ctx context.Context, w *wreck) {
+	d.awaitSettled(ctx)
+	for name := range w.wires {
+		d.keeper.Drop(name)
+	}
+	for _, worker := range w.workers {
 		awaitPidfd(ctx, worker, salvageLimit)
 	}
-	for _, app := range apps {
+	for name, app := range w.apps {
 		if err := signalPidfd(app, unix.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
-			d.log.Error("cannot stop old instance", "error", err)
+			d.log.Error("cannot stop old instance", "name", name, "error", err)
 		}
 	}
-	for _, app := range apps {
-		if !awaitPidfd(ctx, app, salvageStop) {
-			_ = killPidfd(app) // it has ended in this moment, or is told below
+	for name, app := range w.apps {
+		if awaitPidfd(ctx, app, salvageStop) {
+			continue
+		}
+		d.log.Warn("killing an old instance that does not stop", "name", name)
+		if err := killPidfd(app); err != nil && !errors.Is(err, os.ErrProcessDone) {
+			d.log.Error("cannot kill old instance", "name", name, "error", err)
 		}
 	}
-	for name, file := range kept {
-		if isPidfd(name) {
-			d.keeper.Adopt(name, file)
-			d.keeper.Drop(name)
-		}
+	for _, name := range w.names {
+		d.keeper.Drop(name)
 	}
-	d.log.Info("what an earlier daemon has left is stopped", "instances", len(apps), "workers", len(workers))
+	d.machine.sockets.DropUnclaimed()
+	d.log.Info("what an earlier daemon has left is stopped", "instances", len(w.apps), "workers", len(w.workers))
 }
 
 func (d *daemon) awaitSettled(ctx context.Context) {
@@ -72,47 +157,6 @@ func (d *daemon) awaitSettled(ctx context.Context) {
 		case <-ticker.C:
 		case <-ctx.Done():
 			return
-		}
-	}
-}
-
-func isPidfd(name string) bool { return strings.HasSuffix(name, "/pidfd") }
-
-func killPidfd(pidfd *os.File) error { return signalPidfd(pidfd, unix.SIGKILL) }
-
-// signalPidfd signals the process group of a session leader by its pidfd.
-func signalPidfd(pidfd *os.File, sig unix.Signal) error {
-	raw, err := pidfd.SyscallConn()
-	if err != nil {
-		return err
-	}
-	var sent error
-	err = raw.Control(func(fd uintptr) {
-		sent = unix.PidfdSendSignal(int(fd), sig, nil, unix.PIDFD_SIGNAL_PROCESS_GROUP)
-		if errors.Is(sent, unix.EINVAL) { // before Linux 6.9
-			sent = unix.PidfdSendSignal(int(fd), sig, nil, 0)
-		}
-	})
-	if errors.Is(sent, unix.ESRCH) {
-		return os.ErrProcessDone
-	}
-	return errors.Join(err, sent)
-}
-
-// awaitPidfd waits until a process has ended, and reports whether it has.
-func awaitPidfd(ctx context.Context, pidfd *os.File, limit time.Duration) (ended bool) {
-	ctx, cancel := context.WithTimeout(ctx, limit)
-	defer cancel()
-	ticker := time.NewTicker(salvageLook)
-	defer ticker.Stop()
-	for {
-		if err := signalPidfd(pidfd, 0); errors.Is(err, os.ErrProcessDone) {
-			return true
-		}
-		select {
-		case <-ticker.C:
-		case <-ctx.Done():
-			return false
 		}
 	}
 }

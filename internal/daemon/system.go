@@ -70,17 +70,30 @@ func (m *machine) makeSocketDir(instance, username string) (supervisor.SocketDir
 func (m *machine) listen(ctx context.Context, want activation.Want, held []*activation.Listener) activation.Set {
 	set := m.sockets.Open(ctx, want, held)
 	for _, l := range set.Listeners {
-		if l.Kept != "" {
-			continue
-		}
-		if err := m.keeper.Keep(l.KeptName(), l.File, nil); err != nil {
-			m.log.Error("cannot keep listener; a crash of the daemon would lose it", "address", l.Name(), "error", err)
-			continue
-		}
-		l.Kept = l.KeptName()
-		l.OnClose(func() { m.keeper.Drop(l.Kept) })
+		m.keepListener(l)
 	}
 	return set
+}
+
+// keepSockets keeps the listeners that were passed and that no app uses yet: an
+// exec would close them.
+func (m *machine) keepSockets() {
+	for _, l := range m.sockets.Spare() {
+		m.keepListener(l)
+	}
+}
+
+// keepListener keeps a listener until it is closed.
+func (m *machine) keepListener(l *activation.Listener) {
+	if l.Kept != "" {
+		return
+	}
+	if err := m.keeper.Keep(l.KeptName(), l.File, nil); err != nil {
+		m.log.Error("cannot keep listener; a crash of the daemon would lose it", "address", l.Name(), "error", err)
+		return
+	}
+	l.Kept = l.KeptName()
+	l.OnClose(func() { m.keeper.Drop(l.Kept) })
 }
 
 // workerGroup is the group of the worker process, or -1 if it keeps ours.

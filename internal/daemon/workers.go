@@ -84,33 +84,53 @@ func (m *machine) startWorker(generation uint64) (supervisor.WorkerProcess, erro
 	return m.converse(p, names, generation, own, read)
 }
 
-// converse makes a worker of a process and the supervisor's ends.
+// converse makes a worker of a process and the supervisor's ends. log is nil if
+// that was lost.
 func (m *machine) converse(p *process.Process, names workerNames, generation uint64, own, log *os.File) (supervisor.WorkerProcess, error) {
-	go relayLog(m.log.With("worker", generation), log) // ends with the process
+	if log != nil {
+		go relayLog(m.log.With("worker", generation), log) // ends with the process
+	}
 	conn, err := wire.NewConn(own)
 	if err != nil {
+		_ = p.Kill()
+		go p.Wait() // ends at once
 		return nil, err
 	}
 	return &workerProcess{Process: p, conn: conn, machine: m, names: names}, nil
 }
 
-// adoptWorker takes over a worker that an earlier daemon has started.
+// adoptWorker takes over a worker that an earlier daemon has started. One that
+// can not be talked to or not be watched is let go of: without a conversation it
+// drains and leaves.
 func (m *machine) adoptWorker(generation uint64, pid int) (supervisor.WorkerProcess, error) {
 	names := namesOfWorker(generation)
-	p, err := m.adopt(names.pidfd, pid, names.owner)
-	if err != nil {
-		return nil, err
-	}
 	own, err := m.takeKept(names.wire)
 	if err != nil {
+		m.release(names)
+		return nil, err
+	}
+	p, err := m.adopt(names.pidfd, pid, names.owner)
+	if err != nil {
+		own.Close()
+		m.release(names)
 		return nil, err
 	}
 	log, err := m.takeKept(names.log)
 	if err != nil {
-		own.Close()
-		return nil, err
+		m.log.Error("cannot read on the log of a worker", "worker", generation, "error", err)
 	}
 	return m.converse(p, names, generation, own, log)
+}
+
+// release lets go of all files of a worker.
+func (m *machine) release(names workerNames) {
+	for _, name := range []string{names.pidfd, names.wire, names.log} {
+		if file := m.kept[name]; file != nil {
+			delete(m.kept, name)
+			m.keeper.Adopt(name, file)
+		}
+		m.keeper.Drop(name)
+	}
 }
 
 // takeKept returns another descriptor of a file that was kept, and keeps it on.

@@ -8,11 +8,12 @@ import (
 	"testing"
 
 	"gracevisor/internal/wire"
+	"gracevisor/test/harness"
 )
 
 // TestMain lets the test binary be the proxy process that a benchmark measures
 // from outside: GRACEVISOR_BENCH_PROXY holds "MODE,FRONT,BACK", and the end of
-// standard input ends it.
+// standard input ends it. Package harness builds the binary of the worker.
 func TestMain(m *testing.M) {
 	if s := os.Getenv("GRACEVISOR_BENCH_PROXY"); s != "" {
 		part := strings.Split(s, ",")
@@ -22,7 +23,7 @@ func TestMain(m *testing.M) {
 		}
 		return
 	}
-	os.Exit(m.Run())
+	os.Exit(harness.Main(m))
 }
 
 func benchProxy(mode, front, back string) error {

@@ -178,10 +178,14 @@ func TestRecoveryIsSeenByTheNextWorker(t *testing.T) {
 				r.always("demo", behaviour{startErr: errors.New("no")})
 				r.process("demo/1").feel(ill)
 				r.pass(time.Second)
+				r.failWorkers(true)
 				r.worker(1).die()
-				w := r.worker(2)
-				r.process("demo/1").feel(well)
 				r.settle()
+				r.process("demo/1").feel(well)
+				r.failWorkers(false)
+				r.await("another worker", func() bool { return len(r.livingWorkers()) == 1 && r.livingWorkers()[0].hasTable() })
+				w := r.livingWorkers()[0]
+				r.pass(time.Second)
 				if got := w.request("demo"); got != "demo/1" {
 					t.Fatalf("a request goes to %q:\n%s", got, r.tale())
 				}
@@ -213,6 +217,22 @@ func TestSilenceThatFlickers(t *testing.T) {
 		second.speak()
 		second.answered("other/2")
 		if n := r.alone("demo"); n != 2 {
+			t.Errorf("instance %d serves", n)
+		}
+	})
+}
+
+// TestSickInTheSwitch: what the checks find before the switch is complete counts
+// when it is.
+func TestSickInTheSwitch(t *testing.T) {
+	run(t, plan(newApp("demo", 8080, checked)), func(r *rig) {
+		w, restart := switching(r)
+		w.answered("demo/2")
+		r.process("demo/2").feel(ailing)
+		r.settle()
+		w.speak()
+		restart.gives(control.ResultDone)
+		if n := r.alone("demo"); n != 3 {
 			t.Errorf("instance %d serves", n)
 		}
 	})

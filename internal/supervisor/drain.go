@@ -12,7 +12,7 @@ import (
 func (s *Supervisor) beginDrain(i *instance) {
 	i.busy = make(map[uint64]bool)
 	for generation, w := range s.workers {
-		if w.serves() && !i.idle[generation] {
+		if w.serves() {
 			i.busy[generation] = true
 		}
 	}

@@ -6,6 +6,7 @@ import (
 
 	"gracevisor/internal/config"
 	"gracevisor/internal/control"
+	"gracevisor/internal/wire"
 )
 
 // clocks sets the bounds of an app.
@@ -179,5 +180,26 @@ func TestCrashWhileDraining(t *testing.T) {
 		if n := r.count("clone"); n != 2 {
 			t.Errorf("%d were started", n)
 		}
+	})
+}
+
+// TestStaleWord: that an instance had no request under an earlier table says
+// nothing about now.
+func TestStaleWord(t *testing.T) {
+	run(t, plan(newApp("demo", 8080)), func(r *rig) {
+		r.alone("demo")
+		w := r.worker(1)
+		w.request("demo")
+		r.always("demo", behaviour{readyAfter: 10 * time.Second})
+		restart := r.do(control.VerbRestart, "demo")
+		r.pass(5 * time.Second)
+		w.outbox <- &wire.Drained{Instance: "demo/1", Revision: w.tableRevision()}
+		restart.gives(control.ResultDone)
+		r.pass(time.Minute)
+		if r.count("signal demo/1") > 0 {
+			t.Fatalf("stopped with a request in flight:\n%s", r.tale())
+		}
+		w.answered("demo/1")
+		r.alone("demo")
 	})
 }

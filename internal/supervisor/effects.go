@@ -241,11 +241,11 @@ func (s *Supervisor) remove(i *instance) {
 	a := i.app
 	s.releasePort(i.port)
 	if i.socket != nil {
-		go func() { // ends when the folder is removed
+		s.removals.Go(func() { // ends when the folder is removed, which Run waits for
 			if err := i.socket.Remove(); err != nil {
 				s.log.Warn("cannot remove socket folder", "app", a.name, "instance", i.number, "error", err)
 			}
-		}()
+		})
 	}
 	i.watchdog.stop()
 	if i.notify != nil {

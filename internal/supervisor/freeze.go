@@ -2,18 +2,20 @@ package supervisor
 
 import (
 	"context"
+	"errors"
 	"sync"
 )
 
 // Freeze saves the state and stops the world: until resume is called nothing is
 // decided any more, so that what was saved stays true. resume may be called more
 // than once. restart says to the successor that an operator wanted it: it reads
-// the configuration then.
+// the configuration then. A daemon that is being stopped does not freeze.
 func (s *Supervisor) Freeze(ctx context.Context, restart bool) (resume func(), err error) {
-	frozen, thaw := make(chan struct{}, 1), make(chan struct{})
+	frozen, thaw := make(chan error, 1), make(chan struct{})
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	if _, err := ask(ctx, s, askFreeze{restart, frozen, thaw}, frozen); err != nil {
+	refused, err := ask(ctx, s, askFreeze{restart, frozen, thaw}, frozen)
+	if err := errors.Join(err, refused); err != nil {
 		close(thaw)
 		return nil, err
 	}
@@ -22,10 +24,14 @@ func (s *Supervisor) Freeze(ctx context.Context, restart bool) (resume func(), e
 
 // freeze waits in the goroutine that owns the state.
 func (s *Supervisor) freeze(m askFreeze) {
+	if s.stopping != nil {
+		m.frozen <- errStopping
+		return
+	}
 	s.settle()
 	s.restart, s.unsaved = m.restart, true
 	s.save()
-	m.frozen <- struct{}{}
+	m.frozen <- nil
 	<-m.thaw
 	s.restart, s.unsaved = false, true
 }

@@ -61,10 +61,8 @@ type instance struct {
 	revision uint64
 	// routed is the newest published table that sends requests to it.
 	routed uint64
-	// idle are the worker generations that have told since that they have no
-	// request on it. They tell it once: not again when it drains later.
-	idle map[uint64]bool
-	// busy are those that may have requests on it while it drains.
+	// busy are the worker generations that may have requests on it while it
+	// drains. They tell with each table if they have none.
 	busy map[uint64]bool
 
 	// err is the last thing that went wrong with it.
@@ -97,7 +95,7 @@ func (s *Supervisor) newInstance(t *attempt) (*instance, error) {
 	i := &instance{
 		app: a, plan: t.plan, number: a.lastNumber, state: lifecycle.Starting,
 		began: time.Now(), since: time.Now(), reason: t.reason, attempt: t,
-		output: output, port: port, idle: make(map[uint64]bool),
+		output: output, port: port,
 	}
 	a.instances = append(a.instances, i)
 	return i, nil

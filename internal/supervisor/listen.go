@@ -78,11 +78,11 @@ func (s *Supervisor) bound(b *binding, set activation.Set) {
 		}
 	}
 	a.binding = nil
-	s.restoring = max(s.restoring-1, 0)
 	if !current {
 		if alive {
 			s.listen(a)
 		}
+		s.restoredOne()
 		return
 	}
 	if len(set.Listeners) > 0 {
@@ -91,6 +91,17 @@ func (s *Supervisor) bound(b *binding, set activation.Set) {
 	s.collectSockets()
 	s.noteListenError(a, set.Err)
 	s.stale = true
+	s.restoredOne()
+}
+
+// restoredOne counts that an app of a predecessor has its listeners back.
+func (s *Supervisor) restoredOne() {
+	if s.restoring == 0 {
+		return
+	}
+	if s.restoring--; s.restoring == 0 && s.inherited.Listening != nil {
+		s.inherited.Listening()
+	}
 }
 
 func (s *Supervisor) noteListenError(a *app, err error) {

@@ -39,8 +39,9 @@ type (
 	askSummary struct{ reply chan Summary }
 	// askFreeze wants the state saved and left alone until thaw is closed.
 	askFreeze struct {
-		restart      bool
-		frozen, thaw chan struct{}
+		restart bool
+		frozen  chan error
+		thaw    chan struct{}
 	}
 	// askStop wants everything stopped, and, when it comes again, at once.
 	askStop struct{}
@@ -138,6 +139,8 @@ type (
 	}
 	// workerTick: it is time to see whether the worker still answers.
 	workerTick struct{ worker *worker }
+	// workerDrainTimedOut: a worker that drains has had its time.
+	workerDrainTimedOut struct{ worker *worker }
 	// workerDue: a new worker may be started.
 	workerDue struct{}
 
@@ -192,5 +195,8 @@ func (m workerHungUp) deliver(s *Supervisor)  { s.workerHungUp(m.worker, m.err) 
 func (m workerExited) deliver(s *Supervisor)  { s.workerExited(m.worker, m.exit) }
 func (m workerTick) deliver(s *Supervisor)    { s.checkWorker(m.worker) }
 func (m workerDue) deliver(s *Supervisor)     { s.startWorker() }
+func (m workerDrainTimedOut) deliver(s *Supervisor) {
+	s.workerDrainTimedOut(m.worker)
+}
 
 func (m shutdownTimeout) deliver(s *Supervisor) { s.killEverything("shutdown_timeout has passed") }

@@ -270,7 +270,13 @@ func (m *model) traffic(app string) string {
 }
 
 func (m *model) upsetSystem() string {
-	switch m.rand.IntN(4) {
+	switch m.rand.IntN(6) {
+	case 4:
+		m.crash()
+		return "another supervisor, after a crash"
+	case 5:
+		m.exec()
+		return "another supervisor"
 	case 0:
 		m.failWorkers(m.chance(3))
 		return "workers fail, or not"

@@ -67,10 +67,14 @@ type fakeProcess struct {
 	signals   []syscall.Signal
 }
 
-func (r *rig) start(spec process.Spec) (Process, error) {
+func (l *life) start(spec process.Spec) (Process, error) {
+	r := l.rig
 	app, _, _ := strings.Cut(spec.Name, "/")
 	does := r.behaviourOf(app)
 	time.Sleep(does.cloneTakes)
+	if l.isOver() {
+		return nil, errOver
+	}
 	if does.startErr != nil {
 		return nil, does.startErr
 	}
@@ -81,7 +85,7 @@ func (r *rig) start(spec process.Spec) (Process, error) {
 	}
 	r.enroll(p)
 	r.note("clone %s", p.name)
-	return p, nil
+	return ownProcess{p, l}, nil
 }
 
 func (p *fakeProcess) ID() int { return p.pid }

@@ -24,6 +24,9 @@ type Inheritance struct {
 	Worker func(generation uint64, pid int) (WorkerProcess, error)
 	// Done is called when all is adopted.
 	Done func()
+	// Listening is called when every app has got its listeners back; what is
+	// left of them nobody wants.
+	Listening func()
 }
 
 // revisionGap is between the last revision that was saved and the first of a
@@ -71,7 +74,7 @@ func (s *Supervisor) restoreWorker(saved workerState, from *Inheritance) {
 	}
 	w := s.newWorker(saved.Generation)
 	w.process, w.pid, w.began, w.build = p, saved.PID, saved.Began, saved.Build
-	w.draining = saved.Draining
+	w.draining, w.drainingSince = saved.Draining, saved.DrainingSince
 	w.ordered, w.acknowledged = saved.Ordered, saved.Ordered
 	s.converse(w)
 	if !saved.Ready {
@@ -79,6 +82,9 @@ func (s *Supervisor) restoreWorker(saved workerState, from *Inheritance) {
 		return
 	}
 	w.ready = true
+	if w.draining {
+		s.beginWorkerDrain(w) // whether it was told nobody knows
+	}
 }
 
 func (s *Supervisor) restoreApp(saved *appState, from *Inheritance) {
@@ -101,7 +107,8 @@ func (s *Supervisor) restoreApp(saved *appState, from *Inheritance) {
 	for n, i := range a.instances {
 		s.resume(i, &saved.Instances[n])
 	}
-	if a.failed {
+	serving := a.serving()
+	if a.desired == running && a.attempt == nil && (serving == nil || serving.state != lifecycle.Serving) {
 		s.fail(a) // its next try is due some time from now
 	}
 	s.soon(func() { s.forgetIfRemoved(a) })
@@ -145,7 +152,7 @@ func (s *Supervisor) restoreInstance(a *app, saved *instanceState, from *Inherit
 		began: saved.Began, since: saved.Since, servedSince: saved.ServedSince,
 		reason: saved.Reason, pid: saved.PID, port: saved.Port,
 		targets: saved.Targets, target: saved.Target, killed: saved.Killed, err: saved.Error,
-		idle: make(map[uint64]bool), routed: s.revision,
+		routed: s.revision,
 	}
 	if i.plan == nil {
 		i.plan = a.plan
@@ -204,7 +211,9 @@ func (s *Supervisor) resume(i *instance, saved *instanceState) {
 		i.revision = s.revision + 1
 	case lifecycle.Draining:
 		s.beginDrain(i)
-		s.setClock(i, remaining(i.plan.DrainTimeout, spent), lifecycle.DrainTimedOut)
+		if !i.inReserve() {
+			s.setClock(i, remaining(i.plan.DrainTimeout, spent), lifecycle.DrainTimedOut)
+		}
 	case lifecycle.Stopping:
 		s.sendStop(i) // it may not have got it
 		s.setClock(i, remaining(i.plan.StopTimeout, spent), lifecycle.StopTimedOut)

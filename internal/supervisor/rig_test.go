@@ -27,6 +27,10 @@ const patience = time.Hour
 type rig struct {
 	t *testing.T
 	s *Supervisor
+	// life is that of s, lives those before it (takeover_rig_test.go).
+	life      *life
+	lives     []*life
+	meanwhile func()
 
 	// mu is the innermost lock: workers and processes are not asked under it.
 	mu         sync.Mutex
@@ -43,7 +47,7 @@ type rig struct {
 	taken      map[string]bool // addresses that somebody else has
 	binding    time.Duration   // how long it takes to bind
 	lookupErr  error
-	outputs    int
+	kept       []*activation.Listener // that have outlived a supervisor
 	accessLogs []*os.File
 	forgotten  []string
 	cutOff     map[string]bool // apps whose instances may be stopped with requests
@@ -71,9 +75,8 @@ func runWith(t *testing.T, plan *config.Plan, prepare, test func(*rig)) {
 			taken:     make(map[string]bool),
 			cutOff:    make(map[string]bool),
 		}
-		r.s = New(Options{Log: slog.New(journalHandler{rig: r}), System: r.system(), Plan: plan, Version: "test"})
 		prepare(r)
-		go r.s.Run() // ends by end
+		r.begin(Options{Plan: plan})
 		defer r.end()
 		test(r)
 	})
@@ -90,6 +93,7 @@ func (r *rig) end() {
 	if r.t.Failed() {
 		r.s.Stop() // now
 		<-r.s.Ended()
+		r.bury()
 		return
 	}
 	select {
@@ -99,6 +103,7 @@ func (r *rig) end() {
 		r.s.Stop()
 		<-r.s.Ended()
 	}
+	r.bury()
 	for _, p := range r.all() {
 		if !p.isGone() {
 			r.fault("%s is left", p.name)
@@ -116,8 +121,8 @@ func (r *rig) end() {
 			r.faults = append(r.faults, "an access log is left open")
 		}
 	}
-	if r.outputs != 0 {
-		r.faults = append(r.faults, fmt.Sprintf("%d outputs are left open", r.outputs))
+	if r.life.outputs != 0 {
+		r.faults = append(r.faults, fmt.Sprintf("%d outputs are left open", r.life.outputs))
 	}
 	for _, fault := range r.faults {
 		r.t.Error(fault)
@@ -232,13 +237,19 @@ func (m inspection) deliver(s *Supervisor) {
 
 // journalHandler takes the log into the journal. A step that the table of the
 // life cycle does not have is a fault.
-type journalHandler struct{ rig *rig }
+type journalHandler struct {
+	rig  *rig
+	life *life
+}
 
 func (journalHandler) Enabled(context.Context, slog.Level) bool { return true }
 func (h journalHandler) WithAttrs([]slog.Attr) slog.Handler     { return h }
 func (h journalHandler) WithGroup(string) slog.Handler          { return h }
 
 func (h journalHandler) Handle(_ context.Context, record slog.Record) error {
+	if h.life.isOver() {
+		return nil
+	}
 	text := "log " + record.Level.String() + " " + record.Message
 	record.Attrs(func(a slog.Attr) bool {
 		text += " " + a.String()

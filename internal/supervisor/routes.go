@@ -56,7 +56,6 @@ func (s *Supervisor) noteRouted() {
 		for _, i := range a.instances {
 			if i.state.Routed() {
 				i.routed = s.revision
-				clear(i.idle)
 			}
 		}
 	}
@@ -132,6 +131,7 @@ func (s *Supervisor) acknowledged(w *worker, ack *wire.Ack) {
 	}
 	if ack.Revision > w.acknowledged && ack.Revision <= w.ordered {
 		w.acknowledged = ack.Revision
+		s.retireWorkers()
 		s.checkAcknowledged()
 	}
 }

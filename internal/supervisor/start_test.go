@@ -222,6 +222,9 @@ func TestExternalPortIsNoInternalOne(t *testing.T) {
 	runWith(t, p, prepare, func(r *rig) {
 		r.alone("a")
 		r.alone("b")
+		if r.count("log WARN app did not start") > 0 {
+			t.Errorf("it was a failed try:\n%s", r.tale())
+		}
 		for _, name := range []string{"a/1", "b/1"} {
 			if port := r.process(name).port; port < 10002 {
 				t.Errorf("%s has port %d", name, port)

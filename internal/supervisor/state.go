@@ -87,7 +87,9 @@ type workerState struct {
 	Build      string    `json:"build"`
 	Ready      bool      `json:"ready,omitempty"`
 	Draining   bool      `json:"draining,omitempty"`
-	Ordered    uint64    `json:"ordered,omitempty"`
+	// DrainingSince is when it was told to.
+	DrainingSince time.Time `json:"draining_since"`
+	Ordered       uint64    `json:"ordered,omitempty"`
 }
 
 // ReadState reads a State that a supervisor of this or the last version wrote.
@@ -170,7 +172,7 @@ func (s *Supervisor) state() *State {
 		if w.process != nil && !w.gone {
 			state.Workers = append(state.Workers, workerState{
 				Generation: w.generation, PID: w.pid, Began: w.began, Build: w.build,
-				Ready: w.ready, Draining: w.draining, Ordered: w.ordered,
+				Ready: w.ready, Draining: w.draining, DrainingSince: w.drainingSince, Ordered: w.ordered,
 			})
 		}
 	}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
+	"sync"
 	"syscall"
 	"time"
 
@@ -69,6 +71,8 @@ type Supervisor struct {
 	// todo holds what is to be done before the next message is taken: the
 	// owner of the state never posts to itself.
 	todo []func()
+	// removals are the socket folders being removed.
+	removals sync.WaitGroup
 
 	stopping *shutdown
 	finished bool
@@ -82,6 +86,11 @@ type Options struct {
 	Version string
 	// Inherited is what a predecessor has left, or nil.
 	Inherited *Inheritance
+	// LastNumbers are the numbers of the last instances of apps, and
+	// LastGeneration that of the last worker, of a predecessor of which nothing
+	// else is known.
+	LastNumbers    map[string]uint64
+	LastGeneration uint64
 }
 
 // New makes a Supervisor; Run makes it live.
@@ -102,8 +111,10 @@ func New(o Options) *Supervisor {
 		sockets:   make(map[string]*socket),
 		workers:   make(map[uint64]*worker),
 
-		lastNumbers: make(map[string]uint64),
+		lastNumbers:    make(map[string]uint64),
+		nextGeneration: o.LastGeneration,
 	}
+	maps.Copy(s.lastNumbers, o.LastNumbers)
 	s.ports = process.NewPorts(o.Plan.Ports.From, o.Plan.Ports.To, s.probePort)
 	return s
 }
@@ -135,6 +146,7 @@ func (s *Supervisor) Run() {
 	for _, a := range s.apps {
 		s.closeAccessLog(a)
 	}
+	s.removals.Wait()
 }
 
 // boot begins from nothing.

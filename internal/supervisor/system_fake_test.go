@@ -20,21 +20,23 @@ import (
 	"gracevisor/internal/wire"
 )
 
-// system is the scripted System.
-func (r *rig) system() System {
+// system is the scripted System, for the time that a supervisor lives.
+func (l *life) system() System {
+	r := l.rig
 	return System{
-		Start:         r.start,
+		Start:         l.start,
 		ProbePort:     r.probePort,
-		OpenOutput:    r.openOutput,
+		OpenOutput:    l.openOutput,
 		OpenAccessLog: r.openAccessLog,
 		SettleOutput:  func(string, uint64) {},
 		LastLines: func(app string, n uint64, _ int) []string {
 			return []string{fmt.Sprintf("last words of %s/%d", app, n)}
 		},
 		ForgetOutput:    r.forgetOutput,
-		StartWorker:     r.startWorker,
-		Listen:          r.listen,
+		StartWorker:     l.startWorker,
+		Listen:          l.listen,
 		ResolveInternal: r.resolve,
+		Save:            l.save,
 		Strays:          func() []string { return nil },
 	}
 }
@@ -164,7 +166,7 @@ func (r *rig) probePort(port int) error {
 	return nil
 }
 
-func (r *rig) openOutput(*config.App, uint64) (Output, error) {
+func (l *life) openOutput(*config.App, uint64) (Output, error) {
 	stdout, err := os.Open(os.DevNull)
 	if err != nil {
 		return Output{}, err
@@ -173,19 +175,28 @@ func (r *rig) openOutput(*config.App, uint64) (Output, error) {
 	if err != nil {
 		return Output{}, err
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.outputs++
+	closeOutput := l.output()
 	return Output{Stdout: stdout, Stderr: stderr, Close: func() {
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		r.outputs--
+		closeOutput()
 		for _, f := range []*os.File{stdout, stderr} {
 			if f.Close() == nil {
-				r.faults = append(r.faults, "an output file was left open")
+				l.rig.fault("an output file was left open")
 			}
 		}
 	}}, nil
+}
+
+// output counts one that is open, until it is closed.
+func (l *life) output() func() {
+	r := l.rig
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	l.outputs++
+	return func() {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		l.outputs--
+	}
 }
 
 func (r *rig) openAccessLog(*config.App) (*os.File, error) {
@@ -213,24 +224,28 @@ func (r *rig) resolve(_ context.Context, host string, port int) ([]wire.Target, 
 
 // listen binds as the kernel does: an address is in use as long as anybody, a
 // worker too, has a socket that listens on it.
-func (r *rig) listen(ctx context.Context, want activation.Want, held []*activation.Listener) activation.Set {
+func (l *life) listen(ctx context.Context, want activation.Want, held []*activation.Listener) activation.Set {
+	r := l.rig
 	select {
 	case <-time.After(r.bindTakes()):
 	case <-ctx.Done():
 		return activation.Set{Err: ctx.Err()}
 	}
+	if l.isOver() {
+		return activation.Set{Err: errOver}
+	}
 	address := netip.AddrPortFrom(netip.MustParseAddr(want.Host), uint16(want.Port))
-	for _, l := range held {
-		if l.Address == address {
-			return activation.Set{Listeners: []*activation.Listener{l}}
+	for _, h := range append(held[:len(held):len(held)], r.takeKept(address)...) {
+		if h.Address == address {
+			return activation.Set{Listeners: []*activation.Listener{h}}
 		}
 	}
 	inUse := slices.ContainsFunc(r.livingWorkers(), func(w *fakeWorker) bool { return w.holds(address.String()) })
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	inUse = inUse || r.taken[address.String()]
-	for _, l := range r.sockets {
-		if _, err := l.File.Stat(); err == nil && l.Address == address {
+	for _, other := range r.sockets {
+		if _, err := other.File.Stat(); err == nil && other.Address == address {
 			inUse = true
 		}
 	}
@@ -242,10 +257,10 @@ func (r *rig) listen(ctx context.Context, want activation.Want, held []*activati
 	if err != nil {
 		return activation.Set{Err: err}
 	}
-	l := &activation.Listener{Address: address, File: f, Source: activation.SourceBound}
-	r.sockets = append(r.sockets, l)
+	bound := &activation.Listener{Address: address, File: f, Source: activation.SourceBound}
+	r.sockets = append(r.sockets, bound)
 	r.journal = append(r.journal, "bound "+address.String())
-	return activation.Set{Listeners: []*activation.Listener{l}}
+	return activation.Set{Listeners: []*activation.Listener{bound}}
 }
 
 func (r *rig) bindTakes() time.Duration {

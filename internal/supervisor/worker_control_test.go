@@ -87,6 +87,12 @@ func (w *fakeWorker) isDraining() bool {
 	return w.draining
 }
 
+func (w *fakeWorker) tableRevision() uint64 {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.revision
+}
+
 func (w *fakeWorker) holds(file string) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -153,6 +159,19 @@ func (w *fakeWorker) request(app string) string {
 		}
 	}
 	return ""
+}
+
+// instancesInUse are those with requests, and their numbers of these.
+func (w *fakeWorker) instancesInUse() map[string]int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	busy := make(map[string]int)
+	for id, i := range w.instances {
+		if i.inFlight > 0 {
+			busy[id] = i.inFlight
+		}
+	}
+	return busy
 }
 
 // answered ends a request.

@@ -49,7 +49,11 @@ type fakeProbe struct {
 	verdict wire.Verdict
 }
 
-func (r *rig) startWorker(generation uint64) (WorkerProcess, error) {
+func (l *life) startWorker(generation uint64) (WorkerProcess, error) {
+	r := l.rig
+	if l.isOver() {
+		return nil, errOver
+	}
 	if err := r.workerErr(); err != nil {
 		return nil, err
 	}
@@ -63,11 +67,10 @@ func (r *rig) startWorker(generation uint64) (WorkerProcess, error) {
 	}
 	r.enlist(w)
 	go w.work() // ends when the worker dies
-	return w, nil
+	return ownWorker{w, l}, nil
 }
 
-func (w *fakeWorker) ID() int    { return 100000 + int(w.generation) }
-func (w *fakeWorker) Conn() Conn { return (*fakeConn)(w) }
+func (w *fakeWorker) ID() int { return 100000 + int(w.generation) }
 
 func (w *fakeWorker) Wait() process.Exit {
 	<-w.exited
@@ -93,14 +96,19 @@ func (w *fakeWorker) die() {
 	w.rig.note("worker %d ended", w.generation)
 }
 
-// fakeConn is the supervisor's end of the conversation.
-type fakeConn fakeWorker
+// fakeConn is the end of the conversation that a supervisor has while it lives.
+type fakeConn struct {
+	worker *fakeWorker
+	life   *life
+}
 
 func (c *fakeConn) Send(m wire.Message, files ...*os.File) error {
-	w := (*fakeWorker)(c)
+	w := c.worker
 	select {
 	case <-w.exited:
 		return syscall.EPIPE
+	case <-c.life.over:
+		return nil
 	default:
 	}
 	if order, ok := m.(*wire.TableOrder); ok {
@@ -108,9 +116,7 @@ func (c *fakeConn) Send(m wire.Message, files ...*os.File) error {
 		if err != nil || table.Revision != order.Revision {
 			w.rig.fault("table %d: revision %d, %v", order.Revision, table.Revision, err)
 		}
-		w.mu.Lock()
-		w.unreadTables(table)
-		w.mu.Unlock()
+		w.rig.keepTable(w.generation, table)
 	}
 	w.inbox <- m
 	return nil
@@ -118,17 +124,16 @@ func (c *fakeConn) Send(m wire.Message, files ...*os.File) error {
 
 func (c *fakeConn) Receive() (wire.Message, []*os.File, error) {
 	select {
-	case m := <-c.outbox:
+	case m := <-c.worker.outbox:
 		return m, nil, nil
-	case <-c.exited:
+	case <-c.worker.exited:
+		return nil, nil, io.EOF
+	case <-c.life.over:
 		return nil, nil, io.EOF
 	}
 }
 
 func (c *fakeConn) Close() error { return nil }
-
-// unreadTables keeps a table until the order for it is heard.
-func (w *fakeWorker) unreadTables(t *wire.Table) { w.rig.keepTable(w.generation, t) }
 
 // work takes what the supervisor says.
 func (w *fakeWorker) work() {
@@ -222,9 +227,8 @@ func (w *fakeWorker) apply(t *wire.Table) {
 		if serving[id] {
 			continue
 		}
-		if !i.retired {
-			i.retired, i.told = true, false
-		}
+		i.retired = true
+		i.told = i.told && !named[id] // it is told again with each table
 		w.report(id, i)
 		if !named[id] && i.told {
 			delete(w.instances, id)

@@ -40,6 +40,8 @@ type worker struct {
 	// ready: it has answered Hello. draining: it was told to leave. gone: its
 	// conversation or its process has ended.
 	ready, draining, gone bool
+	// drainingSince is when it was told.
+	drainingSince time.Time
 	// ordered is the newest table that was sent to it, acknowledged the newest
 	// that it has confirmed.
 	ordered, acknowledged uint64
@@ -61,6 +63,7 @@ func (s *Supervisor) startWorker() {
 	if s.stopping != nil {
 		return
 	}
+	s.makeRoom()
 	s.nextGeneration++
 	w := s.newWorker(s.nextGeneration)
 	go func() { // ends when the process is started
@@ -164,7 +167,6 @@ func (s *Supervisor) drainedBy(w *worker, m *wire.Drained) {
 	if i == nil || m.Revision <= i.routed {
 		return // from before it came back from an earlier draining
 	}
-	i.idle[w.generation] = true
 	delete(i.busy, w.generation)
 	s.checkDrained(i)
 }
@@ -235,7 +237,6 @@ func (s *Supervisor) workerGone(w *worker) {
 	for _, a := range s.apps {
 		for _, i := range a.instances {
 			delete(i.busy, w.generation)
-			delete(i.idle, w.generation)
 			if i.state == lifecycle.Draining {
 				s.soon(func() { s.checkDrained(i) })
 			}

@@ -202,7 +202,7 @@ func TestStatusOfWorkers(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if len(status.Workers) != 2 || status.Workers[0].State != "serving" || status.Workers[0].Connections != 3 {
+		if len(status.Workers) != 2 || status.Workers[0].State != "draining" || status.Workers[1].State != "serving" || status.Workers[0].Connections != 3 {
 			t.Errorf("workers: %+v", status.Workers)
 		}
 		app := status.Apps[0]
@@ -213,7 +213,8 @@ func TestStatusOfWorkers(t *testing.T) {
 	})
 }
 
-// TestOneWorkerProbes: the newest; when it dies, the one before again.
+// TestOneWorkerProbes: the newest; when it dies, the next one, and not the one
+// before, which drains.
 func TestOneWorkerProbes(t *testing.T) {
 	run(t, plan(newApp("demo", 8080, checked)), func(r *rig) {
 		r.alone("demo")
@@ -223,9 +224,9 @@ func TestOneWorkerProbes(t *testing.T) {
 			t.Error("both probe, or not the newest")
 		}
 		second.die()
-		r.settle()
-		if !first.probing("demo/1") {
-			t.Error("nobody probes")
+		r.await("worker 3", func() bool { return len(r.allWorkers()) == 3 && r.allWorkers()[2].probing("demo/1") })
+		if first.probing("demo/1") {
+			t.Error("a worker probes that drains")
 		}
 	})
 }

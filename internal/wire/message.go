@@ -116,7 +116,8 @@ type (
 	}
 
 	// Drained says that an instance which takes no new requests has none in
-	// flight, as of the table with this revision.
+	// flight, as of the table with this revision. It is said when the last
+	// request ends, and with each table that names the instance after that.
 	Drained struct {
 		Instance string `json:"instance"`
 		Revision uint64 `json:"revision"`

@@ -26,9 +26,14 @@ const countersInterval = time.Second
 // below the size of a datagram.
 const appsPerPart = 64
 
+// lastWords bounds how long a worker that leaves waits for the supervisor to
+// take what it has still to say.
+const lastWords = time.Second
+
 // Main is the worker process. It returns when there is nothing left to serve.
 func Main() error {
-	signal.Ignore(syscall.SIGINT, syscall.SIGHUP)
+	// PIPE: whoever reads the log may have died with the supervisor.
+	signal.Ignore(syscall.SIGINT, syscall.SIGHUP, syscall.SIGPIPE)
 	terminate := make(chan os.Signal, 1)
 	signal.Notify(terminate, syscall.SIGTERM)
 	log := slog.New(slog.NewJSONHandler(os.Stderr, nil))
@@ -77,9 +82,19 @@ func run(log *slog.Logger, conn *wire.Conn, terminate <-chan os.Signal) error {
 	}
 	w.proxy = proxy.New(proxy.Options{Log: log, Events: w, Generation: generation})
 	defer w.proxy.Close()
-	go func() { _ = w.outbox.Run(conn) }() // ends with the outbox or the conversation
+	said := make(chan struct{})
+	go func() { // ends with the outbox or the conversation
+		defer close(said)
+		_ = w.outbox.Run(conn)
+	}()
 	w.outbox.Post(&wire.Ready{PID: os.Getpid()})
-	return w.serve(terminate)
+	err = w.serve(terminate)
+	w.outbox.Close()
+	select {
+	case <-said:
+	case <-time.After(lastWords):
+	}
+	return err
 }
 
 // greet waits for the supervisor's first word.

@@ -44,7 +44,9 @@ type Box struct {
 	next     int // the first event that NextEvent has not looked at
 	keeper   *keeper
 	control  *control.Client
-	daemon   *Daemon // the last one started
+	daemon   *Daemon  // the last one started
+	service  *Service // nil: the daemon runs in the foreground
+	binary   string   // of the daemon; "": the one that was built
 	// tolerant says that the daemon was killed: what it has left behind is no
 	// fault.
 	tolerant bool

@@ -21,23 +21,7 @@ type Daemon struct {
 func (b *Box) Start(args ...string) *Daemon {
 	b.t.Helper()
 	d := b.launch(args)
-	ctx, cancel := context.WithTimeout(b.t.Context(), DeadMan)
-	defer cancel()
-	gone, stop := context.WithCancelCause(ctx)
-	defer stop(nil)
-	// Ends with this function.
-	go func() {
-		if _, err := b.keeper.wait(gone, d.PID); err == nil {
-			stop(errExited)
-		}
-	}()
-	b.Await("the daemon to answer", func() bool {
-		if gone.Err() != nil {
-			b.t.Fatalf("the daemon has ended with %s:\n%s", describe(d.Wait()), b.DaemonOutput())
-		}
-		_, err := b.control.Version(gone)
-		return err == nil
-	})
+	b.await(d)
 	return d
 }
 
@@ -57,11 +41,20 @@ func (b *Box) launch(args []string) *Daemon {
 	if err != nil {
 		b.t.Fatal(err)
 	}
+	if b.binary != "" {
+		path = b.binary
+	}
+	words := append([]string{path, "--conf", b.ConfDir}, args...)
+	env := b.environment()
+	var files []*os.File
+	if b.service != nil {
+		words, env, files = b.service.prepare(words, env)
+		defer closeFiles(files)
+	}
 	pid, err := b.keeper.start(startOrder{
-		Args: append([]string{path, "--conf", b.ConfDir}, args...),
-		Env:  b.environment(), Dir: b.Dir, Output: b.path("daemon.out"),
+		Args: words, Env: env, Dir: b.Dir, Output: b.path("daemon.out"),
 		UID: b.uid, GID: b.gid(),
-	})
+	}, files...)
 	if err != nil {
 		b.t.Fatal(err)
 	}

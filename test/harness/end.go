@@ -31,6 +31,9 @@ func (b *Box) end() {
 		b.check(b.events.Fault())
 		b.check(b.events.Close())
 	}
+	if b.service != nil {
+		b.check(b.service.close())
+	}
 	if b.keeper != nil {
 		if os.Getenv("GV_TEST_KEEP") != "" {
 			b.check(b.keeper.removeAtEnd())

@@ -27,9 +27,13 @@ type order struct {
 	Start  *startOrder  `json:",omitempty"`
 	Signal *signalOrder `json:",omitempty"`
 	Remove *removeOrder `json:",omitempty"`
+
+	// files come beside it, for Start.
+	files []*os.File
 }
 
-// startOrder starts a process. Its output is appended to a file.
+// startOrder starts a process. Its output is appended to a file; files that
+// come with the order are 3, 4, … in it.
 type startOrder struct {
 	Args     []string // the first one is the program's path
 	Env      []string
@@ -62,7 +66,7 @@ type news struct {
 // guardian is the process between the test and what it starts. All belongs to
 // the goroutine of guard.
 type guardian struct {
-	conn    net.Conn
+	conn    *net.UnixConn
 	started map[int]bool // processes that run, by pid
 	remove  []string
 }
@@ -84,9 +88,10 @@ func guard() error {
 	if err = errors.Join(err, file.Close()); err != nil {
 		return fmt.Errorf("open socket: %w", err)
 	}
-	g := &guardian{conn: conn, started: make(map[int]bool)}
+	unixConn := conn.(*net.UnixConn) // as a socketpair's end is
+	g := &guardian{conn: unixConn, started: make(map[int]bool)}
 	orders := make(chan order)
-	go readOrders(conn, orders) // ends when the test closes its end, or dies
+	go readOrders(unixConn, orders) // ends when the test closes its end, or dies
 	for {
 		select {
 		case o, more := <-orders:
@@ -100,16 +105,20 @@ func guard() error {
 	}
 }
 
-func readOrders(conn net.Conn, orders chan<- order) {
+func readOrders(conn *net.UnixConn, orders chan<- order) {
 	defer close(orders)
-	buf := make([]byte, maxOrder)
+	buf, rights := make([]byte, maxOrder), make([]byte, unix.CmsgSpace(4*maxFiles))
 	for {
-		n, err := conn.Read(buf)
+		n, nrights, _, _, err := conn.ReadMsgUnix(buf, rights)
 		if err != nil || n == 0 {
 			return
 		}
 		var o order
-		if err := json.Unmarshal(buf[:n], &o); err != nil {
+		err = json.Unmarshal(buf[:n], &o)
+		if err == nil {
+			o.files, err = filesOf(rights[:nrights])
+		}
+		if err != nil {
 			fmt.Fprintln(os.Stderr, "guardian: read order:", err)
 			return
 		}
@@ -119,10 +128,11 @@ func readOrders(conn net.Conn, orders chan<- order) {
 
 func (g *guardian) obey(o order) {
 	answer := news{Answer: true}
+	defer closeFiles(o.files)
 	var err error
 	switch {
 	case o.Start != nil:
-		answer.PID, err = g.start(*o.Start)
+		answer.PID, err = g.start(*o.Start, o.files)
 	case o.Signal != nil && !g.started[o.Signal.PID]:
 		err = syscall.ESRCH
 	case o.Signal != nil:
@@ -136,7 +146,7 @@ func (g *guardian) obey(o order) {
 	g.tell(answer)
 }
 
-func (g *guardian) start(o startOrder) (int, error) {
+func (g *guardian) start(o startOrder, files []*os.File) (int, error) {
 	output, err := os.OpenFile(o.Output, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
 	if err != nil {
 		return 0, err
@@ -151,6 +161,9 @@ func (g *guardian) start(o startOrder) (int, error) {
 		Dir: o.Dir, Env: o.Env,
 		Files: []uintptr{null.Fd(), output.Fd(), output.Fd()},
 		Sys:   &syscall.SysProcAttr{Setsid: true},
+	}
+	for _, file := range files {
+		attr.Files = append(attr.Files, file.Fd())
 	}
 	if o.UID != os.Getuid() {
 		attr.Sys.Credential = &syscall.Credential{Uid: uint32(o.UID), Gid: uint32(o.GID)}

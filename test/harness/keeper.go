@@ -18,7 +18,7 @@ import (
 // goroutine.
 type keeper struct {
 	cmd  *exec.Cmd
-	conn net.Conn
+	conn *net.UnixConn
 
 	asking  sync.Mutex // held from an order to its answer
 	answers chan news  // closed when the guardian has gone
@@ -54,8 +54,9 @@ func startKeeper() (*keeper, error) {
 		return nil, errors.Join(fmt.Errorf("start guardian: %w", err), conn.Close())
 	}
 	k := &keeper{
-		cmd: cmd, conn: conn, answers: make(chan news, 1),
-		exited: make(map[int]syscall.WaitStatus), more: make(chan struct{}),
+		cmd: cmd, conn: conn.(*net.UnixConn), // as a socketpair's end is
+		answers: make(chan news, 1),
+		exited:  make(map[int]syscall.WaitStatus), more: make(chan struct{}),
 	}
 	go k.listen() // ends when the guardian has gone, or close is called
 	return k, nil
@@ -102,7 +103,7 @@ func (k *keeper) ask(o order) (news, error) {
 	if err != nil {
 		return news{}, fmt.Errorf("ask guardian: %w", err)
 	}
-	if _, err := k.conn.Write(text); err != nil {
+	if _, _, err := k.conn.WriteMsgUnix(text, rightsOf(o.files), nil); err != nil {
 		return news{}, fmt.Errorf("ask guardian: %w", err)
 	}
 	answer, ok := <-k.answers
@@ -115,9 +116,9 @@ func (k *keeper) ask(o order) (news, error) {
 	return answer, nil
 }
 
-// start starts a process, and returns its pid.
-func (k *keeper) start(o startOrder) (int, error) {
-	answer, err := k.ask(order{Start: &o})
+// start starts a process with files, and returns its pid.
+func (k *keeper) start(o startOrder, files ...*os.File) (int, error) {
+	answer, err := k.ask(order{Start: &o, files: files})
 	return answer.PID, err
 }
 
@@ -160,7 +161,7 @@ func (k *keeper) pid() int { return k.cmd.Process.Pid }
 func (k *keeper) close() error {
 	// Only the writing end: listen goes on until the guardian has gone, so
 	// that the guardian's last news do not fail.
-	err := k.conn.(*net.UnixConn).CloseWrite()
+	err := k.conn.CloseWrite()
 	for range k.answers { // until listen has ended
 	}
 	return errors.Join(err, k.cmd.Wait(), k.conn.Close())

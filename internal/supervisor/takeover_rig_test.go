@@ -1,0 +1,249 @@
+package supervisor
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/netip"
+	"slices"
+	"syscall"
+
+	"gracevisor/internal/activation"
+	"gracevisor/internal/config"
+)
+
+// errOver is what becomes of all that a supervisor does after its end.
+var errOver = errors.New("the supervisor is no more")
+
+// life is the time from which to which a supervisor lives. What it does after
+// that has no effect: the tests let its goroutine run out then.
+type life struct {
+	rig  *rig
+	s    *Supervisor
+	over chan struct{}
+	// thaw lets the goroutine of one that is over go on.
+	thaw func()
+	// saved is the state that it saved last. Guarded by rig.mu.
+	saved []byte
+	// outputs are those that are open. Guarded by rig.mu.
+	outputs int
+}
+
+// begin has a supervisor run.
+func (r *rig) begin(o Options) {
+	l := &life{rig: r, over: make(chan struct{})}
+	o.Log = slog.New(journalHandler{rig: r, life: l})
+	o.System = l.system()
+	o.Version = "test"
+	if o.Inherited != nil {
+		l.inherit(o.Inherited)
+	}
+	l.s = New(o)
+	r.life, r.s = l, l.s
+	go l.s.Run() // ends by end, or by bury
+}
+
+func (l *life) isOver() bool {
+	select {
+	case <-l.over:
+		return true
+	default:
+		return false
+	}
+}
+
+func (l *life) save(state []byte) error {
+	if l.isOver() {
+		return errOver
+	}
+	l.rig.mu.Lock()
+	defer l.rig.mu.Unlock()
+	l.saved = slices.Clone(state)
+	return nil
+}
+
+// coma is a message of the tests: the supervisor ends while it has others to
+// deal with, and without having saved what it has done about them.
+type coma struct {
+	life *life
+	thaw chan struct{}
+}
+
+func (m coma) deliver(*Supervisor) {
+	close(m.life.over)
+	<-m.thaw
+}
+
+// crash ends the supervisor in the middle of what it does, and lets another take
+// over.
+func (r *rig) crash() {
+	r.t.Helper()
+	old, thaw := r.life, make(chan struct{})
+	old.thaw = func() { close(thaw) }
+	r.s.post(coma{old, thaw})
+	r.settle()
+	r.note("the supervisor has crashed")
+	r.succeed(old)
+}
+
+// exec ends the supervisor in an orderly way, and lets another take over.
+func (r *rig) exec() {
+	r.t.Helper()
+	old := r.life
+	resume, err := r.s.Freeze(context.Background(), false)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	old.thaw = resume
+	close(old.over)
+	r.settle()
+	r.note("the supervisor has executed another")
+	r.succeed(old)
+}
+
+// succeed begins the life of a supervisor that takes over what old has left.
+func (r *rig) succeed(old *life) {
+	r.t.Helper()
+	r.lives = append(r.lives, old)
+	if r.meanwhile != nil {
+		r.meanwhile()
+		r.settle()
+	}
+	for _, p := range r.all() {
+		select {
+		case <-p.going:
+		default: // the launcher sees the end of its pipe
+			p.end(exitOne)
+			p.vanish()
+		}
+	}
+	r.keepSockets()
+	r.mu.Lock()
+	saved := old.saved
+	r.mu.Unlock()
+	state, err := ReadState(saved)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	r.begin(Options{Plan: state.Plan, Inherited: &Inheritance{State: state, Done: func() {}, Listening: r.dropKept}})
+}
+
+// whileNobodyIsThere does something between two supervisors.
+func (r *rig) whileNobodyIsThere(takeOver, meanwhile func()) {
+	r.meanwhile = meanwhile
+	takeOver()
+	r.meanwhile = nil
+}
+
+// bury lets those run out that are over.
+func (r *rig) bury() {
+	for _, l := range r.lives {
+		l.thaw()
+		l.s.Stop()
+		l.s.Stop()
+		<-l.s.Ended()
+	}
+}
+
+// inherit is what a supervisor adopts in its life.
+func (l *life) inherit(in *Inheritance) {
+	r := l.rig
+	in.Process = func(instance string, pid int) (Process, error) {
+		for _, p := range r.all() {
+			if p.name == instance && p.pid == pid && !p.isGone() {
+				return ownProcess{p, l}, nil
+			}
+		}
+		return nil, errors.New("it has gone")
+	}
+	in.Output = func(*config.App, uint64) Output { return Output{Close: l.output()} }
+	in.Worker = func(generation uint64, _ int) (WorkerProcess, error) {
+		for _, w := range r.livingWorkers() {
+			if w.generation == generation {
+				return ownWorker{w, l}, nil
+			}
+		}
+		return nil, errors.New("it has gone")
+	}
+}
+
+// keepSockets lets the listeners outlive their supervisor.
+func (r *rig) keepSockets() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, s := range slices.Concat(r.sockets, r.kept) {
+		dup, err := activation.Dup(s.File)
+		if err != nil {
+			continue // it was closed before
+		}
+		s.File.Close()
+		r.kept = append(r.kept, &activation.Listener{Address: s.Address, File: dup, Source: s.Source})
+	}
+	r.sockets = append(r.sockets, r.kept...)
+}
+
+// takeKept takes the kept listener of an address, if there is one.
+func (r *rig) takeKept(address netip.AddrPort) (taken []*activation.Listener) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.kept = slices.DeleteFunc(r.kept, func(l *activation.Listener) bool {
+		if l.Address != address || len(taken) > 0 {
+			return false
+		}
+		taken = append(taken, l)
+		return true
+	})
+	return taken
+}
+
+// dropKept closes the listeners that nobody has taken.
+func (r *rig) dropKept() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, l := range r.kept {
+		l.File.Close()
+	}
+	r.kept = nil
+}
+
+// ownProcess is a process in the hands of a supervisor, as long as that lives.
+type ownProcess struct {
+	*fakeProcess
+	life *life
+}
+
+func (p ownProcess) Go() error {
+	if p.life.isOver() {
+		return errOver
+	}
+	return p.fakeProcess.Go()
+}
+
+func (p ownProcess) Signal(sig syscall.Signal) error {
+	if p.life.isOver() {
+		return errOver
+	}
+	return p.fakeProcess.Signal(sig)
+}
+
+func (p ownProcess) Kill() error {
+	if p.life.isOver() {
+		return errOver
+	}
+	return p.fakeProcess.Kill()
+}
+
+// ownWorker is a worker in the hands of a supervisor, as long as that lives.
+type ownWorker struct {
+	*fakeWorker
+	life *life
+}
+
+func (w ownWorker) Conn() Conn { return &fakeConn{w.fakeWorker, w.life} }
+
+func (w ownWorker) Kill() error {
+	if w.life.isOver() {
+		return errOver
+	}
+	return w.fakeWorker.Kill()
+}

@@ -1,0 +1,51 @@
+package survival
+
+import (
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"strconv"
+	"testing"
+	"time"
+
+	"gracevisor/test/harness"
+)
+
+// full says that events happen as often as it takes to be sure.
+var full = os.Getenv("GRACEVISOR_SURVIVAL") == "full"
+
+// times is how often an event happens: seldom in the short form.
+func times(short, long int) int {
+	if full {
+		return long
+	}
+	return short
+}
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	code := harness.Main(m)
+	fmt.Print(&results)
+	os.Exit(code)
+}
+
+// dice makes the source of a test's points in time, and logs its seed.
+func dice(t *testing.T) *rand.Rand {
+	t.Helper()
+	seed := uint64(time.Now().UnixNano())
+	if text := os.Getenv("GRACEVISOR_SURVIVAL_SEED"); text != "" {
+		var err error
+		if seed, err = strconv.ParseUint(text, 10, 64); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Logf("GRACEVISOR_SURVIVAL_SEED=%d", seed)
+	return rand.New(rand.NewPCG(seed, 0))
+}
+
+// pass lets a random time pass, up to a bound. It is no wait for anything: what
+// it makes random is the point at which the next thing happens.
+func pass(random *rand.Rand, upTo time.Duration) {
+	time.Sleep(time.Duration(random.Int64N(int64(upTo))))
+}

@@ -1,0 +1,87 @@
+package systemd
+
+import (
+	"slices"
+	"testing"
+)
+
+// TestRestart restarts the service under load: apps stay.
+func TestRestart(t *testing.T) {
+	t.Parallel()
+	s := installed(t, demo())
+	before, daemon := s.awaitServing("demo"), s.MainPID(daemonUnit)
+	s.underLoad(func() { s.Run("systemctl", "restart", "gracevisor") })
+	if got := s.MainPID(daemonUnit); got == daemon {
+		t.Error("the daemon is the same")
+	}
+	if after := s.awaitServing("demo"); after != before {
+		t.Errorf("the app was %d and is %d", before, after)
+	}
+	s.oneOfEach()
+}
+
+// oneOfEach fails the test unless the unit has one daemon, one worker and one
+// instance of demo, once what is on its way out has gone.
+func (s *service) oneOfEach() {
+	s.t.Helper()
+	s.worker()
+	s.awaitServing("demo")
+	s.AwaitActive(daemonUnit)
+	s.AwaitActive(appsUnit)
+}
+
+// TestKillDaemon kills the daemon under load: systemd starts it again, and
+// apps and clients do not notice.
+func TestKillDaemon(t *testing.T) {
+	t.Parallel()
+	s := installed(t, demo())
+	before, daemon, worker := s.awaitServing("demo"), s.MainPID(daemonUnit), s.worker()
+	s.underLoad(func() {
+		s.Kill("KILL", daemon)
+		s.awaitOtherDaemon(daemon)
+	})
+	if after := s.awaitServing("demo"); after != before {
+		t.Errorf("the app was %d and is %d", before, after)
+	}
+	if after := s.worker(); after != worker {
+		t.Errorf("the worker was %d and is %d", worker, after)
+	}
+	s.AwaitProperty(daemonUnit, "NRestarts", "1")
+}
+
+// awaitOtherDaemon waits until the unit is active with another main process.
+func (s *service) awaitOtherDaemon(before int) {
+	s.t.Helper()
+	s.Await("another daemon", func() (string, bool) {
+		seen := s.Run("systemctl", "show", "--property=ActiveState,MainPID", daemonUnit)
+		return seen, s.MainPID(daemonUnit) != before && s.Property(daemonUnit, "ActiveState") == "active"
+	})
+}
+
+// TestStop stops the service while an app answers: that is finished, nothing
+// is left, not even what the app has hidden, and the socket goes on listening.
+func TestStop(t *testing.T) {
+	t.Parallel()
+	s := installed(t, demo("--children=1", "--grandchildren=2", "--stubborn"))
+	answered := s.slowly(1000)
+	s.Run("systemctl", "stop", daemonUnit)
+	if err := <-answered; err != nil {
+		t.Errorf("the request under way: %v", err)
+	}
+	for property, want := range map[string]string{"ActiveState": "inactive", "Result": "success", "ExecMainStatus": "0"} {
+		if got := s.Property(daemonUnit, property); got != want {
+			t.Errorf("%s is %q", property, got)
+		}
+	}
+	s.AwaitProperty(appsUnit, "ActiveState", "inactive")
+	if got := s.Property(appsUnit, "Result"); got != "success" {
+		t.Errorf("the holder's result is %q", got)
+	}
+	if left := slices.Concat(s.processes("testapp"), s.processes("gracevisor")); len(left) > 0 {
+		t.Errorf("left: %q", left)
+	}
+	if got := s.Property(socketUnit, "ActiveState"); got != "active" {
+		t.Errorf("the socket is %s", got)
+	}
+	s.mustGet(8080, "/info")
+}
