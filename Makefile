@@ -13,7 +13,7 @@ FUZZTIME ?= 10m
 .DEFAULT_GOAL := help
 # With -j, too, the steps of `make test` come one after the other.
 .NOTPARALLEL:
-.PHONY: help build run test deps lint unit fuzz-short e2e fuzz soak bench bench-proxy dist clean
+.PHONY: help build run test deps lint unit fuzz-short e2e systemd fuzz soak survival bench bench-proxy deb dist clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,8 +25,12 @@ build: ## bin/gracevisord, bin/gracevisorctl and demoapp/demoapp
 run: build ## the example, in the foreground
 	cd bin && exec ./gracevisord --conf ../conf
 
-# Budgets on two cores: lint 2 min, unit 6 min, fuzz-short 2 min, e2e 8 min.
-test: deps lint unit fuzz-short e2e ## everything: lint, unit tests, short fuzzing, end-to-end tests
+# Packages with tests on the real binaries, and on a real systemd.
+E2E     := ./test/e2e/... ./test/survival/... ./test/hostile/...
+SYSTEMD := ./test/systemd/...
+
+# Budgets on two cores: lint 2 min, unit 5 min, fuzz-short 2 min, e2e 7 min, systemd 5 min.
+test: deps lint unit fuzz-short e2e systemd ## everything: lint, unit tests, short fuzzing, end-to-end tests, systemd
 
 deps: ## install what the tests need (Debian, as root), or say what is missing
 	test/install-deps
@@ -36,11 +40,14 @@ lint: ## gofmt, go vet, staticcheck
 	go vet ./...
 	go tool staticcheck ./...
 
-unit: ## all tests but the end-to-end ones, with the race detector
-	go test -race -timeout 10m $$(go list ./... | grep -v /test/e2e)
+unit: ## all tests but those of the real binaries, with the race detector
+	go test -race -timeout 10m $$(go list ./... | grep -vxF "$$(go list $(E2E) $(SYSTEMD))")
 
 e2e: ## the guarantees, on the real binaries, with the race detector
-	go test -race -timeout 15m ./test/e2e/...
+	go test -race -timeout 15m -p 1 $(E2E)
+
+systemd: ## boots systemd in a container and installs the package (as root)
+	go test -timeout 12m -p 1 $(SYSTEMD)
 
 fuzz-short: ## each fuzz target for a few seconds
 	test/fuzz 5s
@@ -51,15 +58,22 @@ fuzz: ## each fuzz target for FUZZTIME (10m)
 soak: ## ten minutes of load with a restart each second
 	GRACEVISOR_SOAK=10m go test -count=1 -timeout 20m -run TestSoak -v ./test/e2e
 
+survival: ## re-exec, crash, restart as often as it takes, under load (prints a table)
+	GRACEVISOR_SURVIVAL=full go test -count=1 -timeout 60m -v ./test/survival
+
 bench: build ## times and memory of the supervisor (prints)
 	go build -o bin/bench ./test/bench && exec bin/bench $(FLAGS)
 
 bench-proxy: build ## CPU per request beside nginx, HAProxy and ReverseProxy (prints)
 	go build -o bin/benchproxy ./test/benchproxy && exec bin/benchproxy $(FLAGS)
 
+deb: ## dist/gracevisor_VERSION_ARCH.deb, for amd64 and arm64
+	go run ./packaging/deb/build -format deb -out dist
+
 dist: release = $(VERSION:-dirty=)
-dist: ## dist/gracevisor-VERSION.tar.gz, of what is committed
+dist: ## source archive of what is committed, .rpm and binary .tar.gz
 	mkdir -p dist
+	go run ./packaging/deb/build -format rpm,tar.gz -out dist
 	git archive --format=tar.gz --prefix=gracevisor-$(release)/ --add-virtual-file='gracevisor-$(release)/VERSION:$(release) $(COMMIT)' -o dist/gracevisor-$(release).tar.gz HEAD
 
 clean: ## remove what was built

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"strconv"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -17,6 +18,8 @@ import (
 // as the service manager takes, which is seconds while it reloads.
 type FDStore struct {
 	address string
+	// max is how many files it takes, or 0 if it does not tell.
+	max int
 }
 
 // NewFDStore makes one of the environment, or nil if there is no service
@@ -26,7 +29,11 @@ func NewFDStore() *FDStore {
 	if address == "" || os.Getenv("FDSTORE") == "0" {
 		return nil
 	}
-	return &FDStore{address: address}
+	max, err := strconv.Atoi(os.Getenv("FDSTORE"))
+	if err != nil {
+		max = 0 // systemd tells it from version 254 on
+	}
+	return &FDStore{address: address, max: max}
 }
 
 // barrierTimeout bounds the wait for the service manager.

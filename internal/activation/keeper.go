@@ -31,7 +31,8 @@ type Keeper struct {
 	files  map[string]*os.File
 	orders []keepOrder
 	filled chan struct{}
-	failed bool
+	// failed and full: it was told that the store does not work, or is full.
+	failed, full bool
 }
 
 // keepOrder is something that the store has to be told.
@@ -75,6 +76,11 @@ func (k *Keeper) Keep(name string, file *os.File, then func()) error {
 				told()
 			}
 		}
+	}
+	if max := k.store.max; max > 0 && len(k.files) > max && !k.full {
+		k.full = true // once: it would fill the log
+		k.log.Error("the service manager's fd store is full; a crash of the daemon will lose apps or connections: raise FileDescriptorStoreMax=",
+			"max", max, "wanted", len(k.files))
 	}
 	k.order(keepOrder{name, dup, then})
 	return nil

@@ -122,6 +122,10 @@ func (d *daemon) assemble(ctx context.Context, plan *config.Plan, from *predeces
 		log: d.log, store: d.store, reaper: process.NewReaper(d.log, ""), sockets: sockets,
 		keeper: d.keeper, snapshot: snapshot, socketBase: filepath.Join(d.runtimeDir, "apps"),
 		notifyBase: filepath.Join(d.runtimeDir, "notify"), kept: kept,
+		claimed: make(map[string]bool),
+	}
+	if d.machine.ledger, err = openLedger(filepath.Join(d.runtimeDir, ledgerFile)); err != nil {
+		d.log.Error("processes of an earlier daemon may run on", "error", err)
 	}
 	d.machine.findCgroups()
 	d.machine.keepSockets()
@@ -132,9 +136,8 @@ func (d *daemon) assemble(ctx context.Context, plan *config.Plan, from *predeces
 		Version:   version.String(),
 		Inherited: d.inheritance(ctx, from),
 	}
-	var left *wreck
-	if from.unreadable() {
-		left = d.takeWreck(plan, kept)
+	left := d.findWreck(plan, from, kept)
+	if left != nil {
 		options.LastNumbers, options.LastGeneration = left.lastNumbers, left.lastGeneration
 	}
 	d.supervisor = supervisor.New(options)
@@ -176,6 +179,7 @@ func (d *daemon) end() {
 		}
 	})
 	wait.Wait()
+	d.machine.endLeft()
 }
 
 // closeLog writes what is still to be written of the daemon's log.

@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"time"
@@ -35,6 +36,7 @@ func (m *machine) startInstance(spec process.Spec) (supervisor.Process, error) {
 	if err != nil {
 		return nil, err
 	}
+	m.enter(spec.Name, p.PID)
 	if err := m.keep(pidfdName(spec.Name), p.PIDFD()); err != nil {
 		m.log.Error("cannot keep instance; a crash of the daemon would lose it", "instance", spec.Name, "error", err)
 	}
@@ -51,11 +53,24 @@ func (m *machine) adoptInstance(instance string, pid int) (supervisor.Process, e
 	return &instanceProcess{p}, nil
 }
 
-// adopt takes over the process whose pidfd was kept under a name.
+// adopt takes over the process whose pidfd was kept under a name; if that got
+// lost, the one that is in the ledger.
 func (m *machine) adopt(name string, pid int, owner string) (*process.Process, error) {
+	m.claimed[owner] = true
 	pidfd, err := m.takeKept(name)
 	if err != nil {
-		return nil, err
+		birth, known := m.ledger.list()[owner]
+		if !known {
+			return nil, err
+		}
+		var openErr error
+		if pidfd, openErr = birth.Open(); openErr != nil {
+			return nil, errors.Join(err, openErr)
+		}
+		m.log.Warn("found a process that was not kept", "instance", owner, "pid", birth.PID)
+		if err := m.keeper.Keep(name, pidfd, nil); err != nil {
+			m.log.Error("cannot keep instance; a crash of the daemon would lose it", "instance", owner, "error", err)
+		}
 	}
 	switch own, err := process.PIDOf(pidfd); {
 	case err != nil:
@@ -68,6 +83,19 @@ func (m *machine) adopt(name string, pid int, owner string) (*process.Process, e
 		return nil, fmt.Errorf("take over %s: it has ended", owner)
 	}
 	return m.reaper.Adopt(pid, pidfd, owner, m.findLeaf(owner))
+}
+
+// enter enters a process into the ledger, strike strikes it out.
+func (m *machine) enter(owner string, pid int) {
+	if err := m.ledger.add(owner, pid); err != nil {
+		m.log.Error("cannot note process; the next daemon would not find it after a crash", "instance", owner, "pid", pid, "error", err)
+	}
+}
+
+func (m *machine) strike(owner string) {
+	if err := m.ledger.drop(owner); err != nil {
+		m.log.Warn("cannot strike out process", "instance", owner, "error", err)
+	}
 }
 
 // openOutput makes the pipes that an instance writes into.
@@ -92,7 +120,9 @@ func (m *machine) forget(app string, instance uint64, ends ...func()) func() {
 		for _, end := range ends {
 			end()
 		}
-		m.keeper.Drop(pidfdName(fmt.Sprintf("%s/%d", app, instance)))
+		owner := fmt.Sprintf("%s/%d", app, instance)
+		m.keeper.Drop(pidfdName(owner))
+		go m.strike(owner) // ends when the file is written
 	}
 }
 

@@ -124,6 +124,33 @@ func (m *machine) endUnclaimed() {
 		m.keeper.Drop(name)
 	}
 	clear(m.kept)
+	for owner, birth := range m.ledger.list() {
+		if !m.claimed[owner] {
+			m.endUnknown(owner, birth)
+		}
+	}
+}
+
+// endLeft ends what is left when the daemon ends, which is nothing unless an
+// earlier daemon's was still being replaced.
+func (m *machine) endLeft() {
+	for owner, birth := range m.ledger.list() {
+		m.endUnknown(owner, birth)
+	}
+}
+
+// endUnknown ends a process of the ledger that the state does not know, if it is
+// still there.
+func (m *machine) endUnknown(owner string, birth process.Birth) {
+	pidfd, err := birth.Open()
+	if err == nil {
+		m.log.Warn("ending a process that nobody knows", "instance", owner, "pid", birth.PID)
+		err = errors.Join(killPidfd(pidfd), pidfd.Close())
+	}
+	if err != nil && !errors.Is(err, os.ErrProcessDone) {
+		m.log.Error("cannot end unknown process", "instance", owner, "pid", birth.PID, "error", err)
+	}
+	m.strike(owner)
 }
 
 // CheckState reads a snapshot as a successor would: what a re-execution asks of

@@ -14,6 +14,7 @@ import (
 	"gracevisor/internal/activation"
 	"gracevisor/internal/config"
 	"gracevisor/internal/logs"
+	"gracevisor/internal/process"
 )
 
 // How often it is looked whether the new apps serve, how long that may take, and
@@ -24,24 +25,73 @@ const (
 	salvageStop  = 10 * time.Second
 )
 
-// wreck is what a daemon has left of which nothing is known but its files: the
-// keeper has them, by name.
+// wreck is what a daemon has left of which nothing is known but its files, which
+// the keeper has, or, if it had no service manager, its processes.
 type wreck struct {
-	workers, wires, apps map[string]*os.File
-	// names are those of all files that are let go of in the end.
-	names []string
+	workers, apps map[string]*os.File
+	// wires and names are those of files that are let go of: the conversations
+	// with the workers, and in the end all.
+	wires, names []string
+	// owners are the processes' names in the ledger; opened are pidfds that the
+	// keeper has not.
+	owners []string
+	opened []*os.File
 	// lastNumbers are the highest numbers of instances by app, lastGeneration
 	// that of the workers: what is started now must not have the same names.
 	lastNumbers    map[string]uint64
 	lastGeneration uint64
 }
 
-// takeWreck takes all files out of kept, and reads on what comes out of them.
-func (d *daemon) takeWreck(plan *config.Plan, kept map[string]*os.File) *wreck {
-	w := &wreck{
-		workers: make(map[string]*os.File), wires: make(map[string]*os.File), apps: make(map[string]*os.File),
-		lastNumbers: make(map[string]uint64),
+func newWreck() *wreck {
+	return &wreck{
+		workers: make(map[string]*os.File), apps: make(map[string]*os.File), lastNumbers: make(map[string]uint64),
 	}
+}
+
+// findWreck looks for what an earlier daemon has left and the supervisor can not
+// take over: what was kept, and what is in the ledger.
+func (d *daemon) findWreck(plan *config.Plan, from *predecessor, kept map[string]*os.File) *wreck {
+	if from != nil && from.state != nil {
+		return nil
+	}
+	w := newWreck()
+	if from != nil {
+		d.takeKept(w, plan, kept)
+	}
+	for owner, birth := range d.machine.ledger.list() {
+		d.lookUp(w, owner, birth)
+	}
+	if len(w.names) == 0 && len(w.owners) == 0 {
+		return nil
+	}
+	return w
+}
+
+// lookUp looks for a process of the ledger.
+func (d *daemon) lookUp(w *wreck, owner string, birth process.Birth) {
+	name, found := pidfdName(owner), w.apps
+	if worker, ok := strings.CutPrefix(owner, "+"); ok {
+		name, found = worker+"/pidfd", w.workers
+	}
+	if found[name] == nil {
+		pidfd, err := birth.Open()
+		if err != nil {
+			if !errors.Is(err, os.ErrProcessDone) {
+				d.log.Error("cannot look for process of an earlier daemon", "instance", owner, "pid", birth.PID, "error", err)
+			}
+			d.machine.strike(owner)
+			return
+		}
+		found[name] = pidfd
+		w.opened = append(w.opened, pidfd)
+	}
+	d.log.Warn("found process of an earlier daemon", "instance", owner, "pid", birth.PID)
+	w.owners = append(w.owners, owner)
+	w.noteNumber(strings.Split(name, "/"))
+}
+
+// takeKept takes all files out of kept, and reads on what comes out of them.
+func (d *daemon) takeKept(w *wreck, plan *config.Plan, kept map[string]*os.File) {
 	for name, file := range kept {
 		words := strings.Split(name, "/")
 		if words[0] == "access" { // the app gets a new one of this name
@@ -54,7 +104,7 @@ func (d *daemon) takeWreck(plan *config.Plan, kept map[string]*os.File) *wreck {
 		case words[0] == "worker" && last == "pidfd":
 			w.workers[name] = file
 		case words[0] == "worker" && last == "wire":
-			w.wires[name] = file
+			w.wires = append(w.wires, name)
 		case words[0] == "app" && last == "pidfd":
 			w.apps[name] = file
 		default:
@@ -65,7 +115,6 @@ func (d *daemon) takeWreck(plan *config.Plan, kept map[string]*os.File) *wreck {
 		w.noteNumber(words)
 	}
 	clear(kept)
-	return w
 }
 
 func (w *wreck) noteNumber(words []string) {
@@ -116,7 +165,7 @@ func (d *daemon) readOn(plan *config.Plan, words []string, pipe *os.File) {
 // so that the worker drains and leaves, and then the old instances are stopped.
 func (d *daemon) salvage(ctx context.Context, w *wreck) {
 	d.awaitSettled(ctx)
-	for name := range w.wires {
+	for _, name := range w.wires {
 		d.keeper.Drop(name)
 	}
 	for _, worker := range w.workers {
@@ -138,6 +187,12 @@ func (d *daemon) salvage(ctx context.Context, w *wreck) {
 	}
 	for _, name := range w.names {
 		d.keeper.Drop(name)
+	}
+	for _, pidfd := range w.opened {
+		pidfd.Close()
+	}
+	for _, owner := range w.owners {
+		d.machine.strike(owner)
 	}
 	d.machine.sockets.DropUnclaimed()
 	d.log.Info("what an earlier daemon has left is stopped", "instances", len(w.apps), "workers", len(w.workers))

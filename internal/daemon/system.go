@@ -22,6 +22,7 @@ type machine struct {
 	sockets    *activation.Table
 	keeper     *activation.Keeper
 	snapshot   *activation.Snapshot
+	ledger     *ledger
 	socketBase string
 	notifyBase string
 	// cgroups holds the instances and workers, or is nil.
@@ -29,6 +30,8 @@ type machine struct {
 	// kept is what an earlier daemon has kept and nobody has claimed yet. It
 	// belongs to the goroutine of the supervisor.
 	kept map[string]*os.File
+	// claimed are the owners of processes that the state knows.
+	claimed map[string]bool
 }
 
 // system gives the supervisor the real machine.

@@ -34,15 +34,17 @@ func (w *workerProcess) Wait() process.Exit {
 	for _, name := range []string{w.names.pidfd, w.names.wire, w.names.log} {
 		w.machine.keeper.Drop(name)
 	}
+	w.machine.strike(w.names.owner)
 	return exit
 }
 
-// workerNames are the names that files of a worker are kept by.
+// workerNames are the names that files of a worker are kept by, and that of the
+// owner of its process, which no app can have.
 type workerNames struct{ owner, pidfd, wire, log string }
 
 func namesOfWorker(generation uint64) workerNames {
-	owner := fmt.Sprintf("worker/%d", generation)
-	return workerNames{owner, owner + "/pidfd", owner + "/wire", owner + "/log"}
+	name := fmt.Sprintf("worker/%d", generation)
+	return workerNames{"+" + name, name + "/pidfd", name + "/wire", name + "/log"}
 }
 
 // startWorker starts a worker process with its end of the conversation.
@@ -77,6 +79,7 @@ func (m *machine) startWorker(generation uint64) (supervisor.WorkerProcess, erro
 		own.Close()
 		return nil, err
 	}
+	m.enter(names.owner, p.PID)
 	err = errors.Join(m.keep(names.pidfd, p.PIDFD()), m.keep(names.wire, own), m.keep(names.log, read))
 	if err != nil {
 		m.log.Error("cannot keep worker; a crash of the daemon would end it", "worker", generation, "error", err)
@@ -124,6 +127,7 @@ func (m *machine) adoptWorker(generation uint64, pid int) (supervisor.WorkerProc
 
 // release lets go of all files of a worker.
 func (m *machine) release(names workerNames) {
+	m.claimed[names.owner] = true
 	for _, name := range []string{names.pidfd, names.wire, names.log} {
 		if file := m.kept[name]; file != nil {
 			delete(m.kept, name)

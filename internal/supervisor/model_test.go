@@ -273,9 +273,11 @@ func (m *model) upsetSystem() string {
 	switch m.rand.IntN(6) {
 	case 4:
 		m.crash()
+		m.operations = nil // nobody is there any more to end them
 		return "another supervisor, after a crash"
 	case 5:
 		m.exec()
+		m.operations = nil
 		return "another supervisor"
 	case 0:
 		m.failWorkers(m.chance(3))

@@ -12,6 +12,7 @@ import (
 
 // benchmark measures everything and prints the tables as they get ready.
 func benchmark(ctx context.Context, o options) error {
+	o.machine = rig.Machine()
 	if o.idle > 0 {
 		if err := withField(ctx, o, measureIdle); err != nil {
 			return err

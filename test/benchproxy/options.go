@@ -19,6 +19,8 @@ type options struct {
 	idle        int
 	headers     bool
 	procs       int
+	// machine is what it was like when the run began.
+	machine string
 }
 
 func parseOptions(args []string) (options, error) {

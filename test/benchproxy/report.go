@@ -114,5 +114,5 @@ func (r *report) print(w io.Writer) {
 		r.latency.Print(w)
 	}
 	fmt.Fprintf(w, "\nMeasured with load, backend and proxies on one machine, which other work may have disturbed: the figures are noisy, the ratios less so. %s. %s.\n",
-		rig.Machine(), strings.Join(r.versions, "; "))
+		r.options.machine, strings.Join(r.versions, "; "))
 }

@@ -219,6 +219,7 @@ func (s *Service) Edit(f func([]StoredFile) []StoredFile) {
 func (s *Service) prepare(words, env []string) ([]string, []string, []*os.File) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	env = append(env, fmt.Sprintf("FDSTORE=%d", s.limit))
 	if s.watchdog > 0 {
 		env = append(env, fmt.Sprintf("WATCHDOG_USEC=%d", s.watchdog.Microseconds()))
 	}
@@ -247,6 +248,28 @@ func (s *Service) Crash() *Daemon {
 	d.Signal(syscall.SIGKILL)
 	d.Wait()
 	return s.Restart()
+}
+
+// Signal sends a signal to the daemon that was started last.
+func (b *Box) Signal(s syscall.Signal) {
+	b.t.Helper()
+	b.daemon.Signal(s)
+}
+
+// Orphan kills the daemon, and waits until it is gone. What it leaves behind is
+// for the next one to deal with.
+func (b *Box) Orphan() *Daemon {
+	b.t.Helper()
+	d := b.daemon
+	d.Signal(syscall.SIGKILL)
+	d.Wait()
+	return d
+}
+
+// Wait waits for the end of the daemon that was started last.
+func (s *Service) Wait() syscall.WaitStatus {
+	s.box.t.Helper()
+	return s.box.daemon.Wait()
 }
 
 // Restart starts the next daemon, after one has ended. AwaitAnswer waits for

@@ -1,8 +1,13 @@
 package survival
 
 import (
+	"maps"
+	"strings"
+	"syscall"
 	"testing"
 	"time"
+
+	"gracevisor/test/load"
 )
 
 // TestCrash kills the supervisor again and again.
@@ -40,4 +45,121 @@ func TestCrashDuringRestart(t *testing.T) {
 	s.unharmed(report)
 	s.awaitSettled()
 	s.asBefore(before)
+}
+
+// TestCrashAtOnce kills each daemon before it is done with what the one before
+// has left.
+func TestCrashAtOnce(t *testing.T) {
+	s := served(t)
+	random, pids, before := dice(t), s.pids(), s.holds(s.Status().PID)
+	report := s.under("kill -9 twice within a second", s.steady(), func() {
+		for range times(2, 10) {
+			s.service.Crash()
+			pass(random, 50*time.Millisecond)
+			s.service.Crash()
+			s.AwaitAnswer()
+		}
+	})
+	s.unbroken(report)
+	s.samePIDs(pids)
+	s.asBefore(before)
+}
+
+// TestHang stops the supervisor until the watchdog ends it.
+func TestHang(t *testing.T) {
+	s := prepare(t)
+	s.service = s.Serve()
+	s.service.SetWatchdog(2 * time.Second)
+	s.begin()
+	pids, before := s.pids(), s.holds(s.Status().PID)
+	report := s.under("watchdog", s.steady(), func() {
+		s.Signal(syscall.SIGSTOP)
+		s.service.AwaitSilence()
+		s.service.Restart()
+		s.AwaitAnswer()
+	})
+	s.unbroken(report)
+	s.samePIDs(pids)
+	s.asBefore(before)
+}
+
+// TestWorkerCrash kills the worker: only what it had in flight may fail, and
+// nobody is refused.
+func TestWorkerCrash(t *testing.T) {
+	s := foreground(t)
+	pids, before := s.pids(), s.holds(s.Status().PID)
+	kills := times(3, 20)
+	report := s.busy("kill -9 of the worker", func(loads []*load.Load) {
+		for range kills {
+			s.killWorker()
+			s.await(loads, 1)
+		}
+	})
+	s.onlyInFlight(report, kills)
+	s.samePIDs(pids)
+	s.awaitSettled()
+	s.asBefore(before)
+}
+
+// TestWorkerAndSupervisorCrash kills both.
+func TestWorkerAndSupervisorCrash(t *testing.T) {
+	s := served(t)
+	pids, before := s.pids(), s.holds(s.Status().PID)
+	kills := times(2, 10)
+	report := s.busy("kill -9 of worker and supervisor", func(loads []*load.Load) {
+		for range kills {
+			s.killWorker()
+			s.service.Crash()
+			s.AwaitAnswer()
+			s.await(loads, 1)
+		}
+	})
+	s.onlyInFlight(report, kills)
+	s.samePIDs(pids)
+	s.awaitSettled()
+	s.asBefore(before)
+}
+
+// busy is under without the idle connections, which a worker takes along.
+func (s *scene) busy(event string, do func([]*load.Load)) *load.Report {
+	s.t.Helper()
+	var loads []*load.Load
+	for _, options := range s.steady() {
+		l := s.load(options)
+		defer l.Stop() // also after a failure
+		loads = append(loads, l)
+	}
+	s.await(loads, 1)
+	do(loads)
+	sum := &load.Report{Kinds: make(map[load.Kind]load.KindReport)}
+	for _, l := range loads {
+		maps.Copy(sum.Kinds, l.Stop().Kinds)
+	}
+	results.add(event, sum)
+	s.t.Logf("%s:\n%v", event, sum)
+	return sum
+}
+
+func (s *scene) killWorker() {
+	s.t.Helper()
+	workers := s.Status().Workers
+	if err := syscall.Kill(workers[len(workers)-1].PID, syscall.SIGKILL); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// onlyInFlight fails the test if more has failed than each client's request
+// under way at each kill, or if a connection was refused.
+func (s *scene) onlyInFlight(report *load.Report, kills int) {
+	s.t.Helper()
+	for kind, k := range report.Kinds {
+		if clients := max(1, lasting); k.Failures > clients*kills {
+			s.t.Errorf("%s: %d failures of %d requests at %d kills", kind, k.Failures, k.Requests, kills)
+		}
+		for _, text := range k.Errors {
+			if strings.Contains(text, "refused") || strings.Contains(text, "dial") {
+				s.t.Errorf("%s: %s", kind, text)
+			}
+		}
+	}
 }

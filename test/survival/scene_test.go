@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"gracevisor/internal/control"
 	"gracevisor/test/harness"
@@ -61,19 +62,27 @@ func (s *scene) begin() {
 	s.AwaitServing(web, line)
 }
 
-// idle is how many connections wait until the end.
-func idle() int { return times(50, 500) }
+// quiet is the load of connections that are idle until the end: half of them
+// have made a request before.
+func (s *scene) quiet() load.Options {
+	n := times(100, 1000)
+	clients := map[load.Kind]int{load.Idle: n / 2, load.IdleKept: n / 2}
+	return load.Options{Address: s.web.Address(), Clients: clients, MaxTime: maxTime}
+}
+
+// lasting is how many connections of each lasting kind a load has.
+const lasting = 2
 
 // steady is the load whose connections must outlive everything.
 func (s *scene) steady() []load.Options {
 	http := map[load.Kind]int{
-		load.Get: 3, load.Post: 2, load.PostChunked: 1, load.Slow: 1, load.Stream: 1, load.Events: 1,
-		load.Upload: 1, load.WebSocket: 2, load.Idle: idle(), load.IdleKept: idle(),
+		load.Get: 2, load.Post: 1, load.PostChunked: 1, load.Slow: 1, load.Stream: 1, load.Events: 1,
+		load.Upload: 1, load.WebSocket: lasting,
 	}
-	tcp := map[load.Kind]int{load.TCP: 2}
+	tcp := map[load.Kind]int{load.TCP: lasting}
 	return []load.Options{
-		{Address: s.web.Address(), Clients: http, Pause: pauseOfClients},
-		{Address: s.line.Address(), Clients: tcp, Pause: pauseOfClients},
+		{Address: s.web.Address(), Clients: http, Pause: pauseOfClients, MaxTime: maxTime},
+		{Address: s.line.Address(), Clients: tcp, Pause: pauseOfClients, MaxTime: maxTime},
 	}
 }
 
@@ -88,44 +97,63 @@ func (s *scene) passing() []load.Options {
 }
 
 // pauseOfClients leaves some time of the processors to what is tested.
-const pauseOfClients = 2e6 // 2 ms
+const pauseOfClients = 2 * time.Millisecond
+
+// maxTime bounds a load.
+const maxTime = 20 * time.Minute
 
 // under does something under load, records what was counted, and returns it.
-// The load begins before and goes on after it.
+// The load begins before and goes on after it; the idle connections are there
+// first, so that their coming is not in the pauses of the others.
 func (s *scene) under(event string, all []load.Options, do func()) *load.Report {
 	s.t.Helper()
 	var loads []*load.Load
-	for _, options := range all {
-		l, err := load.Start(options)
-		if err != nil {
-			s.t.Fatal(err)
-		}
-		loads = append(loads, l)
-		defer l.Stop() // also after a failure
+	for _, options := range append([]load.Options{s.quiet()}, all...) {
+		loads = append(loads, s.load(options))
 	}
-	await := func(n int) {
-		s.t.Helper()
-		ctx, cancel := context.WithTimeout(s.t.Context(), harness.DeadMan)
-		defer cancel()
+	defer func() { // also after a failure
 		for _, l := range loads {
-			if err := l.AwaitConnected(ctx); err != nil {
-				s.t.Fatal(err)
-			}
-			if err := l.Await(ctx, n); err != nil {
-				s.t.Fatalf("%v\n%v", err, l.Report())
-			}
+			l.Stop()
 		}
-	}
-	await(1)
+	}()
+	s.await(loads, 1)
 	do()
-	await(2)
+	s.await(loads, 2)
 	sum := &load.Report{Kinds: make(map[load.Kind]load.KindReport)}
-	for _, l := range loads {
-		maps.Copy(sum.Kinds, l.Stop().Kinds)
+	for i := len(loads) - 1; i >= 0; i-- { // the idle ones last
+		maps.Copy(sum.Kinds, loads[i].Stop().Kinds)
 	}
 	results.add(event, sum)
 	s.t.Logf("%s:\n%v", event, sum)
 	return sum
+}
+
+// load begins a load, and waits until its clients are connected.
+func (s *scene) load(options load.Options) *load.Load {
+	s.t.Helper()
+	l, err := load.Start(options)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(s.t.Context(), harness.DeadMan)
+	defer cancel()
+	if err := l.AwaitConnected(ctx); err != nil {
+		l.Stop()
+		s.t.Fatal(err)
+	}
+	return l
+}
+
+// await waits until each client has made n requests more.
+func (s *scene) await(loads []*load.Load, n int) {
+	s.t.Helper()
+	ctx, cancel := context.WithTimeout(s.t.Context(), harness.DeadMan)
+	defer cancel()
+	for _, l := range loads {
+		if err := l.Await(ctx, n); err != nil {
+			s.t.Fatalf("%v\n%v", err, l.Report())
+		}
+	}
 }
 
 // unharmed fails the test if anything in a report has failed.
@@ -142,8 +170,8 @@ func (s *scene) unbroken(report *load.Report) {
 	s.t.Helper()
 	s.unharmed(report)
 	for _, kind := range []load.Kind{load.WebSocket, load.TCP} {
-		if n := report.Kinds[kind].Connections; n != 2 {
-			s.t.Errorf("%s: 2 clients have needed %d connections", kind, n)
+		if n := report.Kinds[kind].Connections; n != lasting {
+			s.t.Errorf("%s: %d clients have needed %d connections", kind, lasting, n)
 		}
 	}
 }

@@ -16,7 +16,7 @@ func TestFirstConnection(t *testing.T) {
 	s.Run("systemctl", "stop", daemonUnit)
 	s.AwaitProperty(daemonUnit, "ActiveState", "inactive")
 	s.mustGet(8080, "/info")
-	s.AwaitActive(daemonUnit)
+	s.awaitDaemon()
 
 	s.Run("systemctl", "disable", daemonUnit)
 	s.Run("systemctl", "enable", socketUnit)
@@ -27,7 +27,7 @@ func TestFirstConnection(t *testing.T) {
 	if got, err := s.getFrom("::1", 8080, "/info"); err != nil || got.status != 200 {
 		t.Errorf("got %+v, %v", got, err)
 	}
-	s.AwaitActive(daemonUnit)
+	s.awaitDaemon()
 }
 
 // TestQueuedConnections connects while the service cannot start.
@@ -62,7 +62,7 @@ func TestQueuedConnections(t *testing.T) {
 			t.Errorf("got %+v, %v", answers[i], errs[i])
 		}
 	}
-	s.AwaitActive(daemonUnit)
+	s.awaitDaemon()
 }
 
 // TestForeignSockets passes sockets from units that an administrator has
@@ -83,7 +83,7 @@ func TestForeignSockets(t *testing.T) {
 	s.configure(demo(), named)
 	s.install(firstVersion)
 	s.Reboot() // systemd passes the sockets that are there at the start
-	s.AwaitActive(daemonUnit)
+	s.awaitDaemon()
 	s.awaitServing("named")
 	s.mustGet(8080, "/info")
 	s.mustGet(8282, "/info")

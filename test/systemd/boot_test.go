@@ -23,7 +23,7 @@ func TestBoot(t *testing.T) {
 			t.Errorf("who listens on %s: %s", address, got)
 		}
 	}
-	s.AwaitActive(daemonUnit)
+	s.awaitDaemon()
 	s.mustGet(8080, "/info")
 	if got := s.Property(daemonUnit, "StatusText"); got != "1 app serving" {
 		t.Errorf("its status is %q", got)
@@ -65,7 +65,7 @@ func TestBootIsNotHeldUp(t *testing.T) {
 	s.configure(app{name: "late", port: 8181, flags: []string{"--never-listen"}})
 	s.Shell("echo 'ready_timeout: 1' >>/etc/gracevisor/gracevisor.yaml")
 	s.Reboot()
-	s.AwaitActive(daemonUnit)
+	s.awaitDaemon()
 	s.mustGet(8080, "/info")
 	s.AwaitProperty(daemonUnit, "StatusText", "1 app serving, 1 starting")
 }

@@ -23,7 +23,7 @@ func TestBrokenConfigurationAtBoot(t *testing.T) {
 	if got := s.Property(socketUnit, "Listen"); got != listen {
 		t.Errorf("after a boot the socket unit listens on %q", got)
 	}
-	s.AwaitActive(daemonUnit)
+	s.awaitDaemon()
 	s.mustGet(8080, "/info")
 	s.awaitMessage("/etc/gracevisor/gracevisor.yaml", "last")
 
@@ -38,7 +38,7 @@ func TestNoApps(t *testing.T) {
 	s := installed(t)
 	s.idle()
 	s.Reboot()
-	s.AwaitActive(daemonUnit)
+	s.awaitDaemon()
 	s.idle()
 
 	// Named by a name: the daemon binds it.
@@ -49,7 +49,7 @@ func TestNoApps(t *testing.T) {
 	s.Run("gracevisorctl", "update")
 	s.mustGet(8080, "/info")
 	s.Reboot()
-	s.AwaitActive(daemonUnit)
+	s.awaitDaemon()
 	s.mustGet(8080, "/info")
 	s.sources(map[string]string{"127.0.0.1:8080": "bound"})
 }

@@ -10,7 +10,7 @@ func TestDaemonHangs(t *testing.T) {
 	s.Write("/etc/systemd/system/gracevisor.service.d/watchdog.conf", "[Service]\nWatchdogSec=2s\n")
 	s.configure(demo())
 	s.install(firstVersion)
-	s.AwaitActive(daemonUnit)
+	s.awaitDaemon()
 	before, daemon := s.awaitServing("demo"), s.MainPID(daemonUnit)
 	s.underLoad(func() {
 		s.Kill("STOP", daemon)
@@ -31,7 +31,7 @@ func TestWorkerHangs(t *testing.T) {
 	s.Write("/etc/systemd/system/gracevisor.service.d/watchdog.conf", "[Service]\nWatchdogSec=4s\n")
 	s.configure(demo())
 	s.install(firstVersion)
-	s.AwaitActive(daemonUnit)
+	s.awaitDaemon()
 	before, daemon, worker := s.awaitServing("demo"), s.MainPID(daemonUnit), s.worker()
 	s.Kill("STOP", worker)
 	// It waits in the queue of the listener until the next worker accepts.

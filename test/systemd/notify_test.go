@@ -92,7 +92,7 @@ func TestAppWatchdog(t *testing.T) {
 	s.Write("/run/ready", "")
 	s.configure(notifying("watchdog: 2s\n"))
 	s.install(firstVersion)
-	s.AwaitActive(daemonUnit)
+	s.awaitDaemon()
 	before := s.awaitServing("demo")
 	s.underLoad(func() {
 		s.Write("/run/silent."+strconv.Itoa(before), "")
@@ -116,7 +116,7 @@ func TestAppMayNotSpeakForTheDaemon(t *testing.T) {
 	s.Write("/run/ready", "")
 	s.configure(notifying(""))
 	s.install(firstVersion)
-	s.AwaitActive(daemonUnit)
+	s.awaitDaemon()
 	daemon := s.MainPID(daemonUnit)
 	s.awaitServing("demo")
 	s.mustGet(8080, "/info")

@@ -72,7 +72,7 @@ func TestUpgrade(t *testing.T) {
 	if got := s.Run("gracevisord", "--version"); !strings.Contains(got, nextVersion) {
 		t.Errorf("installed is %s", got)
 	}
-	s.AwaitActive(daemonUnit)
+	s.awaitDaemon()
 	s.AwaitActive(appsUnit)
 	if status, err := s.status(); err != nil || !strings.Contains(status.Version, nextVersion) {
 		t.Errorf("running is %+v, %v", status, err)
@@ -88,7 +88,7 @@ func TestDowngrade(t *testing.T) {
 	s := boot(t)
 	s.configure(demo())
 	s.install(nextVersion)
-	s.AwaitActive(daemonUnit)
+	s.awaitDaemon()
 	before := s.awaitServing("demo")
 	s.underLoad(func() { s.install(firstVersion) })
 	if after := s.awaitServing("demo"); after != before {

@@ -96,7 +96,7 @@ func installed(t *testing.T, apps ...app) *service {
 	s := boot(t)
 	s.configure(apps...)
 	s.install(firstVersion)
-	s.AwaitActive(daemonUnit)
+	s.awaitDaemon()
 	for _, a := range apps {
 		s.awaitServing(a.name)
 	}
@@ -133,6 +133,19 @@ func (s *service) tryInstall(version string) (string, error) {
 		return "", fmt.Errorf("%v", result)
 	}
 	return result.Stdout + result.Stderr, nil
+}
+
+// awaitDaemon waits until the daemon is up, and fails the test once it has failed
+// to start again and again.
+func (s *service) awaitDaemon() {
+	s.t.Helper()
+	s.Await("the daemon to be up", func() (string, bool) {
+		seen := s.Run("systemctl", "show", "--property=ActiveState,SubState,NRestarts,Result", daemonUnit)
+		if n, err := strconv.Atoi(s.Property(daemonUnit, "NRestarts")); err == nil && n >= 20 {
+			s.t.Fatalf("the daemon does not start: %s", seen)
+		}
+		return seen, strings.Contains(seen, "ActiveState=active\n")
+	})
 }
 
 // status asks the daemon.

@@ -26,7 +26,7 @@ func (s *service) oneOfEach() {
 	s.t.Helper()
 	s.worker()
 	s.awaitServing("demo")
-	s.AwaitActive(daemonUnit)
+	s.awaitDaemon()
 	s.AwaitActive(appsUnit)
 }
 

@@ -1,0 +1,146 @@
+package e2e
+
+import (
+	"net"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+
+	"gracevisor/internal/control"
+	"gracevisor/test/harness"
+	"gracevisor/test/load"
+)
+
+// crashes is how often a test lets something crash.
+const crashes = 5
+
+// TestCrash kills the instance that serves. Its own requests may be lost, each
+// client's at most once; new ones, and idle connections, are not.
+func TestCrash(t *testing.T) {
+	t.Parallel()
+	box := harness.New(t)
+	app := box.App("demo")
+	box.Configure(app)
+	box.Start()
+	old := box.AwaitServing("demo")[0]
+	busy := startLoad(t, load.Options{Address: app.Address(), Clients: load.Mix(12)})
+	idle := startLoad(t, load.Options{Address: app.Address(), Clients: map[load.Kind]int{load.Idle: 4, load.IdleKept: 4}})
+	for range crashes {
+		if err := syscall.Kill(old.PID, syscall.SIGKILL); err != nil {
+			t.Fatal(err)
+		}
+		after := startLoad(t, load.Options{Address: app.Address(), Clients: map[load.Kind]int{load.Get: 8}, MaxRequests: 5})
+		awaitRequests(t, after, 1)
+		noFailures(t, after)
+		now := harness.Active(box.AwaitApp("demo", "serve anew", func(a control.AppStatus) bool {
+			return a.State == "serving" && harness.Active(a).PID != old.PID
+		}))
+		if now.Reason != "crash" {
+			t.Errorf("instance %d was started for %q, not for the crash", now.Number, now.Reason)
+		}
+		old = now
+		awaitAnswers(box, busy, now.PID)
+	}
+	report := busy.Stop()
+	for kind, r := range report.Kinds {
+		if r.Failures > 2*crashes { // there are two clients of each kind
+			t.Errorf("%s: more failures than requests in flight at %d crashes:\n%s", kind, crashes, report)
+		}
+	}
+	if report := noFailures(t, idle); report.IdleClosed() > 0 {
+		t.Errorf("idle connections were closed:\n%s", report)
+	}
+	if status := box.Status("demo").Apps[0]; status.Restarts != crashes {
+		t.Errorf("%d restarts counted, not %d", status.Restarts, crashes)
+	}
+}
+
+// TestCrashLoop has an app that exits again and again. It is given up with an
+// answer that says so, and each new start tries afresh.
+func TestCrashLoop(t *testing.T) {
+	t.Parallel()
+	box := harness.New(t)
+	app := box.App("demo", "--exit-after=0s", "--exit-code=7", "--say-error=no database").With("max_retries", 3)
+	box.Configure(app)
+	box.Start()
+	failed := func(a control.AppStatus) bool { return a.State == "failed" }
+	box.AwaitApp("demo", "fail", failed)
+	if n := len(box.Events("exiting")); n != 3 {
+		t.Errorf("%d tries, want 3", n)
+	}
+	a := get(t, app, "/")
+	if a.status != 503 || a.header.Get("Retry-After") == "" || strings.Contains(a.body, "database") {
+		t.Errorf("answer of an app that has failed: %+v", a)
+	}
+	r := box.Want(1, "start", "demo")
+	if !strings.Contains(r.Stderr, "exit status 7") || !strings.Contains(r.Stderr, "no database") {
+		t.Errorf("start: %s", r)
+	}
+	if n := len(box.Events("exiting")); n != 6 {
+		t.Errorf("%d tries after a start, want 6", n)
+	}
+}
+
+// TestWorkerCrash kills the proxy worker. Its connections break, but no new one
+// is refused, and no app notices.
+func TestWorkerCrash(t *testing.T) {
+	t.Parallel()
+	box := harness.New(t)
+	app := box.App("demo").With("healthcheck", "/health")
+	box.Configure(app)
+	box.Start()
+	old := box.AwaitServing("demo")[0]
+	for range crashes {
+		busy := startLoad(t, load.Options{Address: app.Address(), Clients: load.Mix(12)})
+		awaitRequests(t, busy, 1)
+		refused := dialAll(app.Address())
+		worker := box.Status().Workers[0]
+		if err := syscall.Kill(worker.PID, syscall.SIGKILL); err != nil {
+			t.Fatal(err)
+		}
+		box.Await("a new worker", func() bool {
+			workers := box.Status().Workers
+			return len(workers) == 1 && workers[0].PID != worker.PID && workers[0].State == "serving"
+		})
+		awaitRequests(t, busy, 2)
+		if report := busy.Stop(); report.Failures() > 12 || strings.Contains(report.String(), "refused") {
+			t.Errorf("more was lost than what each client had under way:\n%s", report)
+		}
+		if err := refused(); err != nil {
+			t.Errorf("a new connection: %v", err)
+		}
+		after := startLoad(t, load.Options{Address: app.Address(), Clients: load.Mix(12)})
+		awaitRequests(t, after, 1)
+		noFailures(t, after)
+	}
+	if now := box.AwaitServing("demo")[0]; now.PID != old.PID {
+		t.Errorf("the app was restarted: pid %d instead of %d", now.PID, old.PID)
+	}
+}
+
+// dialAll opens connections, one after the other, until what it returns is
+// called, which tells the first failure.
+func dialAll(address string) (end func() error) {
+	stop := make(chan struct{})
+	var dialing sync.WaitGroup
+	var failed error
+	dialing.Go(func() { // ends when stop is closed
+		for failed == nil {
+			select {
+			case <-stop:
+				return
+			default:
+			}
+			var conn net.Conn
+			if conn, failed = net.Dial("tcp", address); failed == nil {
+				failed = conn.Close()
+			}
+		}
+	})
+	return func() error {
+		close(stop)
+		dialing.Wait()
+		return failed
+	}
+}

@@ -1,0 +1,10 @@
+package hostile
+
+import (
+	"os"
+	"testing"
+
+	"gracevisor/test/harness"
+)
+
+func TestMain(m *testing.M) { os.Exit(harness.Main(m)) }
