@@ -32,7 +32,7 @@ func newMachine(t *testing.T) *machine {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
-	if out, err := exec.Command("go", "build", "-o", dir, "gracevisor/cmd/gracevisord", "gracevisor/cmd/gracevisorctl").CombinedOutput(); err != nil {
+	if out, err := exec.Command("go", "build", "-buildvcs=false", "-o", dir, "gracevisor/cmd/gracevisord", "gracevisor/cmd/gracevisorctl").CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	m := &machine{T: t, dir: dir, script: script}

@@ -101,6 +101,10 @@ func Run(o Options) error {
 		go d.startAndLog(control.Request{Verb: control.VerbUpdate, Caller: "restart of the daemon"}) // ends with the update
 	}
 	err = d.obeySignals(due)
+	if err == nil {
+		d.endOnce.Do(func() { close(d.ending) })
+		d.reexecuting.Lock() // a check of the binary must not outlive us
+	}
 	if !d.handedOver {
 		d.end()
 	}

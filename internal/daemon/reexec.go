@@ -47,6 +47,11 @@ func (d *daemon) reexec(ctx context.Context) error {
 	if err := d.checkBinary(ctx, path); err != nil {
 		return err
 	}
+	select {
+	case <-d.ending: // before the world is stopped
+		return errEnding
+	default:
+	}
 	resume, err := d.supervisor.Freeze(ctx, false)
 	if err != nil {
 		return err
@@ -95,6 +100,13 @@ func (d *daemon) checkBinary(ctx context.Context, path string) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()
+	go func() { // ends with the check
+		select {
+		case <-d.ending:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
 	stop := context.AfterFunc(ctx, func() {
 		_ = check.Kill()
 		_ = read.SetReadDeadline(time.Unix(1, 0))
@@ -103,6 +115,8 @@ func (d *daemon) checkBinary(ctx context.Context, path string) error {
 	said, _ := io.ReadAll(io.LimitReader(read, 4096))
 	exit := check.Wait()
 	switch {
+	case errors.Is(ctx.Err(), context.Canceled):
+		return errEnding
 	case ctx.Err() != nil:
 		return fmt.Errorf("check %s: it does not answer within %s", path, checkTimeout)
 	case exit.String() != "exit status 0":

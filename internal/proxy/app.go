@@ -49,14 +49,14 @@ func (a *app) take(r *route) {
 // The bounds that no configuration lifts.
 const (
 	maxTarget    = 8 << 10
-	maxHeadBytes = 1 << 20 // where the table says 0
+	maxHeadBytes = 16 << 20
 	maxFields    = 1000
 )
 
 // noRoute is the route of an app that no table names any more.
 var noRoute = &route{
 	disposition: wire.Unavailable,
-	request:     limits(0, 0),
+	request:     limits(64<<10, 100),
 	traffic:     wire.Traffic{HeaderTimeout: 5 * time.Second, IdleTimeout: time.Second, BodyTimeout: 5 * time.Second},
 }
 

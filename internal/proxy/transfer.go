@@ -42,7 +42,7 @@ func (t *transfer) run() (fromErr, toErr error) {
 	t.bulk = t.left >= spliceFrom
 	for t.left != 0 {
 		var n int
-		t.from.socket().readBy.Store(deadline(t.bound()))
+		t.boundRead()
 		if t.bulk && !t.plain {
 			n, fromErr, toErr = t.splice(src, dst)
 		} else {
@@ -117,6 +117,19 @@ func (t *transfer) lend() []byte {
 func (t *transfer) giveBack() {
 	putCopyBuffer(t.buf)
 	t.buf = nil
+}
+
+// boundRead bounds the wait for more. That a half of the tunnel ends may fall
+// between looking for that and setting the deadline, which would overwrite the
+// one that was set for it.
+func (t *transfer) boundRead() {
+	for {
+		bound := t.bound()
+		t.from.socket().readBy.Store(deadline(bound))
+		if t.bound() == bound {
+			return
+		}
+	}
 }
 
 // bound is how long to wait for one side now.

@@ -145,6 +145,7 @@ func (m *model) heal() {
 	clear(m.rig.taken)
 	m.mu.Unlock()
 	m.failWorkers(false)
+	m.pass(time.Second) // whatever is being cloned still behaves as before
 	for _, w := range m.livingWorkers() {
 		w.hang(false)
 		w.speak()

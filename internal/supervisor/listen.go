@@ -96,10 +96,15 @@ func (s *Supervisor) bound(b *binding, set activation.Set) {
 
 // restoredOne counts that an app of a predecessor has its listeners back.
 func (s *Supervisor) restoredOne() {
-	if s.restoring == 0 {
-		return
+	if s.restoring > 0 {
+		s.restoring--
+		s.checkRestored()
 	}
-	if s.restoring--; s.restoring == 0 && s.inherited.Listening != nil {
+}
+
+// checkRestored tells when none is left to get them back.
+func (s *Supervisor) checkRestored() {
+	if s.restoring == 0 && s.inherited.Listening != nil {
 		s.inherited.Listening()
 	}
 }

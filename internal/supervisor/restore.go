@@ -64,6 +64,7 @@ func (s *Supervisor) restore(from *Inheritance) {
 		s.startWorker()
 	}
 	s.probeAgain()
+	s.checkRestored()
 }
 
 func (s *Supervisor) restoreWorker(saved workerState, from *Inheritance) {

@@ -171,7 +171,8 @@ func (l *life) inherit(in *Inheritance) {
 func (r *rig) keepSockets() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for _, s := range slices.Concat(r.sockets, r.kept) {
+	r.kept = nil
+	for _, s := range r.sockets {
 		dup, err := activation.Dup(s.File)
 		if err != nil {
 			continue // it was closed before
@@ -179,7 +180,7 @@ func (r *rig) keepSockets() {
 		s.File.Close()
 		r.kept = append(r.kept, &activation.Listener{Address: s.Address, File: dup, Source: s.Source})
 	}
-	r.sockets = append(r.sockets, r.kept...)
+	r.sockets = slices.Clone(r.kept)
 }
 
 // takeKept takes the kept listener of an address, if there is one.

@@ -190,3 +190,21 @@ func TestTakeOverOfTheSick(t *testing.T) {
 		})
 	}
 }
+
+// TestTakeOverOfAnAddressThatNobodyWants: a listener that the successor has no
+// app for is closed, also when it has no app at all.
+func TestTakeOverOfAnAddressThatNobodyWants(t *testing.T) {
+	eachWay(t, plan(newApp("demo", 8080)), func(r *rig, takeOver func()) {
+		r.alone("demo")
+		w := r.worker(1)
+		w.request("demo")
+		r.apply(control.VerbUpdate, plan()).gives(control.ResultDone)
+		takeOver()
+		r.pass(time.Second)
+		w.answered("demo/1")
+		r.await("the end of demo", func() bool { return len(r.living("demo")) == 0 })
+		r.settle()
+		r.apply(control.VerbUpdate, plan(newApp("next", 8080))).gives(control.ResultDone)
+		r.leadsTo("127.0.0.1:8080", "next")
+	})
+}

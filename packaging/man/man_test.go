@@ -77,7 +77,7 @@ func TestText(t *testing.T) {
 // itself.
 func TestCommandsAreInStep(t *testing.T) {
 	ctl := filepath.Join(t.TempDir(), "gracevisorctl")
-	run(t, "go", "build", "-o", ctl, "gracevisor/cmd/gracevisorctl")
+	run(t, "go", "build", "-buildvcs=false", "-o", ctl, "gracevisor/cmd/gracevisorctl")
 	page := read(t, "gracevisorctl.1")
 	commands := names(run(t, ctl, "--help"), `(?m)^  ([a-z]+)  +[A-Z]`)
 	if !slices.Contains(commands, "restart") {
@@ -107,7 +107,7 @@ func TestCommandsAreInStep(t *testing.T) {
 // TestDaemonFlagsAreInStep is the same for gracevisord(8).
 func TestDaemonFlagsAreInStep(t *testing.T) {
 	daemon := filepath.Join(t.TempDir(), "gracevisord")
-	run(t, "go", "build", "-o", daemon, "gracevisor/cmd/gracevisord")
+	run(t, "go", "build", "-buildvcs=false", "-o", daemon, "gracevisor/cmd/gracevisord")
 	flags := names(run(t, daemon, "--help"), `(?m)^ +(?:-[a-z], )?--([a-z-]+)`)
 	if documented := names(section(read(t, "gracevisord.8"), "OPTIONS"), `Fl Fl ([a-z-]+)`); !slices.Equal(documented, flags) {
 		t.Errorf("the page documents %q, the program has %q", documented, flags)

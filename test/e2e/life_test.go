@@ -97,6 +97,7 @@ func TestHeldRequests(t *testing.T) {
 	box.Must("stop", "demo")
 	box.WriteFile("health", "503")
 	start := box.CtlStart("start", "demo")
+	box.AwaitApp("demo", "start again", func(a control.AppStatus) bool { return a.State == "starting" })
 	waiting = held()
 	box.Must("stop", "demo")
 	for _, answered := range waiting {

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"testing"
+	"time"
 
 	"gracevisor/test/harness"
 	"gracevisor/test/load"
@@ -29,7 +30,7 @@ func TestRestartUnderLoad(t *testing.T) {
 			box.Configure(app)
 			box.Start()
 			pids := map[int]bool{box.AwaitServing("demo")[0].PID: true}
-			l := startLoad(t, load.Options{Address: app.Address(), Clients: load.Mix(32), PerConnection: 20})
+			l := startLoad(t, load.Options{Address: app.Address(), Clients: load.Mix(32), PerConnection: 20, Pause: 2 * time.Millisecond})
 			for range c.restarts {
 				box.Must("restart", "demo")
 				pid := harness.Active(box.Status("demo").Apps[0]).PID

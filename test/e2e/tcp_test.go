@@ -3,6 +3,7 @@ package e2e
 import (
 	"strconv"
 	"testing"
+	"time"
 
 	"gracevisor/test/harness"
 	"gracevisor/test/load"
@@ -19,7 +20,9 @@ func TestTCPRestart(t *testing.T) {
 	box.Configure(app)
 	box.Start()
 	first := box.AwaitServing("demo")[0]
-	l := startLoad(t, load.Options{Address: app.Address(), Clients: map[load.Kind]int{load.TCP: 16}, PerConnection: 500})
+	l := startLoad(t, load.Options{
+		Address: app.Address(), Clients: map[load.Kind]int{load.TCP: 16}, PerConnection: 50, Pause: 5 * time.Millisecond,
+	})
 	kept := openLine(t, app)
 	kept.must("hello")
 	for range restarts {
@@ -27,7 +30,7 @@ func TestTCPRestart(t *testing.T) {
 		if i := harness.Active(box.Status("demo").Apps[0]); openLine(t, app).must("new") != strconv.Itoa(i.PID) {
 			t.Errorf("a new connection did not go to instance %d", i.Number)
 		}
-		awaitRequests(t, l, 10)
+		awaitRequests(t, l, 5)
 	}
 	if pid := kept.must("still there?"); pid != strconv.Itoa(first.PID) {
 		t.Errorf("the first connection has moved from pid %d to %s", first.PID, pid)

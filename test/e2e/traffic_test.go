@@ -75,9 +75,6 @@ type answer struct {
 	body   string
 }
 
-// pid is the process that has answered.
-func (a answer) pid() string { return a.header.Get("X-Pid") }
-
 // get asks an app for a page, on a connection of its own.
 func get(t *testing.T, app harness.App, target string) answer {
 	t.Helper()

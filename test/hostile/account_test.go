@@ -14,9 +14,9 @@ import (
 	"gracevisor/test/harness"
 )
 
-// TestCounters: the status tells what has happened, also by way of an instance
-// that has gone.
-func TestCounters(t *testing.T) {
+// TestStatus: the status tells what went wrong, and where what lasts is in
+// flight.
+func TestStatus(t *testing.T) {
 	t.Parallel()
 	box, app := serve(t, func(_ *harness.Box, app harness.App) harness.App { return app.With("answer_timeout", "300ms") })
 	c := open(t, app)

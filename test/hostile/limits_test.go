@@ -155,6 +155,7 @@ func TestLimits(t *testing.T) {
 		}
 		apps, names = append(apps, app), append(names, key)
 	}
+	box.Set("parallel_restarts", len(apps))
 	box.Configure(apps...)
 	box.Start()
 	box.AwaitServing(names...)
@@ -168,6 +169,7 @@ func TestLimits(t *testing.T) {
 func TestHoldLimits(t *testing.T) {
 	t.Parallel()
 	box := harness.New(t)
+	box.Set("parallel_restarts", 10)
 	never := box.App("never", "--never-listen").With("hold_timeout", "500ms")
 	few := box.App("few", "--never-listen").With("hold_timeout", "10m").With("hold_max", 2)
 	stopped := box.App("stopped")

@@ -12,10 +12,11 @@ import (
 
 // TestCrash kills the supervisor again and again.
 func TestCrash(t *testing.T) {
+	t.Parallel()
 	s := served(t)
 	pids, worker, before := s.pids(), s.Status().Workers[0].PID, s.holds(s.Status().PID)
 	report := s.under("kill -9 of the supervisor", s.steady(), func() {
-		for range times(5, 80) {
+		for range times(4, 80) {
 			s.service.Crash()
 			s.AwaitAnswer()
 		}
@@ -31,10 +32,11 @@ func TestCrash(t *testing.T) {
 // TestCrashDuringRestart kills the supervisor at random points of a restart of
 // an app.
 func TestCrashDuringRestart(t *testing.T) {
+	t.Parallel()
 	s := served(t)
 	random, before := dice(t), s.holds(s.Status().PID)
 	report := s.under("kill -9 during a restart", s.passing(), func() {
-		for range times(5, 40) {
+		for range times(4, 20) {
 			s.Must("restart", web, "--no-wait")
 			pass(random, 200*time.Millisecond)
 			s.service.Crash()
@@ -50,6 +52,7 @@ func TestCrashDuringRestart(t *testing.T) {
 // TestCrashAtOnce kills each daemon before it is done with what the one before
 // has left.
 func TestCrashAtOnce(t *testing.T) {
+	t.Parallel()
 	s := served(t)
 	random, pids, before := dice(t), s.pids(), s.holds(s.Status().PID)
 	report := s.under("kill -9 twice within a second", s.steady(), func() {
@@ -67,6 +70,7 @@ func TestCrashAtOnce(t *testing.T) {
 
 // TestHang stops the supervisor until the watchdog ends it.
 func TestHang(t *testing.T) {
+	t.Parallel()
 	s := prepare(t)
 	s.service = s.Serve()
 	s.service.SetWatchdog(2 * time.Second)
@@ -86,6 +90,7 @@ func TestHang(t *testing.T) {
 // TestWorkerCrash kills the worker: only what it had in flight may fail, and
 // nobody is refused.
 func TestWorkerCrash(t *testing.T) {
+	t.Parallel()
 	s := foreground(t)
 	pids, before := s.pids(), s.holds(s.Status().PID)
 	kills := times(3, 20)
@@ -103,6 +108,7 @@ func TestWorkerCrash(t *testing.T) {
 
 // TestWorkerAndSupervisorCrash kills both.
 func TestWorkerAndSupervisorCrash(t *testing.T) {
+	t.Parallel()
 	s := served(t)
 	pids, before := s.pids(), s.holds(s.Status().PID)
 	kills := times(2, 10)

@@ -18,6 +18,7 @@ const kept = "gracevisor/"
 // Nothing is known of the apps then: they are started anew beside those that
 // run, which go when nothing uses them any more.
 func TestDamagedState(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name   string
 		damage func(t *testing.T, state *os.File)
@@ -29,6 +30,7 @@ func TestDamagedState(t *testing.T) {
 		{"missing", nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
 			s := served(t)
 			old, before := s.pids(), s.holds(s.Status().PID)
 			report := s.under("kill -9, "+c.name+" state", s.passing(), func() {
@@ -89,6 +91,7 @@ func truncate(t *testing.T, state *os.File, size int64) {
 // TestTornState damages the newer of the two slots, as a crash in the middle of
 // a write does: the older one counts.
 func TestTornState(t *testing.T) {
+	t.Parallel()
 	s := served(t)
 	pids := s.pids()
 	report := s.under("kill -9 in a write of the state", s.steady(), func() {
@@ -126,6 +129,7 @@ func tear(t *testing.T, state *os.File) {
 // store, or puts some in that nobody knows: the proxy goes on, and what is lost
 // is told.
 func TestMissingFiles(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name, suffix, told string
 		steady             bool // connections outlive it
@@ -137,6 +141,7 @@ func TestMissingFiles(t *testing.T) {
 		{"conversation", "worker/1/wire", "cannot take over worker", false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
 			s := served(t)
 			pids := s.pids()
 			all := s.passing()
@@ -177,6 +182,7 @@ func without(stored []harness.StoredFile, suffix string) []harness.StoredFile {
 
 // TestUnknownFiles: files that nobody knows are told and closed.
 func TestUnknownFiles(t *testing.T) {
+	t.Parallel()
 	s := served(t)
 	pids, before := s.pids(), s.holds(s.Status().PID)
 	report := s.under("kill -9, unknown files", s.steady(), func() {
@@ -206,6 +212,7 @@ func TestUnknownFiles(t *testing.T) {
 // TestFullStore gives the daemon a store that does not take all that it has. A
 // crash may then lose something; what comes after it serves.
 func TestFullStore(t *testing.T) {
+	t.Parallel()
 	for _, limit := range []int{1, 3, 5, 8} {
 		s := prepare(t)
 		s.service = s.Serve()
@@ -226,6 +233,7 @@ func TestFullStore(t *testing.T) {
 // worker finishes what it has and leaves, and the next daemon finds the apps that
 // are left, stops them, and starts its own on other ports.
 func TestWithoutServiceManager(t *testing.T) {
+	t.Parallel()
 	s := foreground(t)
 	old, workers := s.pids(), s.Status().Workers
 	d := s.Orphan()

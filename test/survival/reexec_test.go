@@ -7,6 +7,7 @@ import (
 
 // TestReexec re-executes the daemon again and again.
 func TestReexec(t *testing.T) {
+	t.Parallel()
 	s := foreground(t)
 	pids, worker, before := s.pids(), s.Status().Workers[0].PID, s.holds(s.Status().PID)
 	report := s.under("re-exec", s.steady(), func() {
@@ -25,6 +26,7 @@ func TestReexec(t *testing.T) {
 // TestReexecDuringRestart re-executes the daemon at random points of a restart
 // of an app.
 func TestReexecDuringRestart(t *testing.T) {
+	t.Parallel()
 	s := foreground(t)
 	random, before := dice(t), s.holds(s.Status().PID)
 	report := s.under("re-exec during a restart", s.passing(), func() {

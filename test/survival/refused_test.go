@@ -10,6 +10,7 @@ import (
 // TestRefusedReexec re-executes the daemon while something else than a daemon
 // lies in the place of its binary: nothing happens, and it goes on.
 func TestRefusedReexec(t *testing.T) {
+	t.Parallel()
 	s := prepare(t)
 	s.OwnBinary()
 	s.begin()
@@ -48,6 +49,7 @@ func TestRefusedReexec(t *testing.T) {
 // TestReexecToAnotherBuild upgrades and downgrades: a worker of the new build
 // takes over, and the old one ends with its last connection.
 func TestReexecToAnotherBuild(t *testing.T) {
+	t.Parallel()
 	next, err := harness.OtherBuild("99.0.0")
 	if err != nil {
 		t.Fatal(err)
@@ -97,6 +99,7 @@ func (s *scene) awaitTakeOver() {
 
 // TestMaxWorkers: a worker too many ends the oldest.
 func TestMaxWorkers(t *testing.T) {
+	t.Parallel()
 	first, err := harness.Binary("gracevisord")
 	if err != nil {
 		t.Fatal(err)

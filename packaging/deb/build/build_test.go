@@ -93,6 +93,34 @@ func TestGivenVersion(t *testing.T) {
 	}
 }
 
+// TestVersionOfAnArchive: "make dist" writes the file VERSION.
+func TestVersionOfAnArchive(t *testing.T) {
+	for text, want := range map[string]string{
+		"v1.2.3 0123abc\n":                     "1.2.3",
+		"v1.2.3-rc1 0123abc\n":                 "1.2.3~rc1",
+		"v1.2.3-5-g0123abc 0123abc\n":          "1.2.3+5.g0123abc",
+		"0123abc 0123abc\n":                    "0.0.0+0.g0123abc",
+		"nonsense 0123abc\n":                   "0.0.0+0.g0123abc",
+		"":                                     "",
+		"v1.2.3":                               "",
+		"devel unknown\n":                      "",
+		"v1.2.3 unknown\nand more of the same": "",
+	} {
+		dir := t.TempDir()
+		file := filepath.Join(dir, "VERSION")
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chtimes(file, time.Time{}, time.Unix(1e9, 0)); err != nil {
+			t.Fatal(err)
+		}
+		v, err := findVersion(dir, func(string) string { return "" })
+		if v.text != want || (err == nil) != (want != "") || err == nil && !v.time.Equal(time.Unix(1e9, 0)) {
+			t.Errorf("%q: %+v, %v; want %q", text, v, err, want)
+		}
+	}
+}
+
 func TestVersionFromGit(t *testing.T) {
 	dir := t.TempDir()
 	commands := func(list ...string) {

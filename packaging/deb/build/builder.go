@@ -40,7 +40,7 @@ func newBuilder(root, out string, v version) (*builder, error) {
 		b.maintainer = defaultMaintainer
 	}
 	b.nfpm = filepath.Join(temp, "nfpm")
-	if err := b.run("go", "build", "-C", "packaging/nfpm", "-o", b.nfpm, "github.com/goreleaser/nfpm/v2/cmd/nfpm"); err != nil {
+	if err := b.run("go", "build", "-C", "packaging/nfpm", "-buildvcs=false", "-o", b.nfpm, "github.com/goreleaser/nfpm/v2/cmd/nfpm"); err != nil {
 		b.close()
 		return nil, fmt.Errorf("build nfpm: %w", err)
 	}

@@ -14,16 +14,16 @@
 // later it is 1.2.3+5.gHASH-1, which sorts after 1.2.3 and before 1.2.4, and
 // among nightly builds by the number of commits. v1.3.0-rc1 is 1.3.0~rc1, which
 // sorts before 1.3.0. Without any tag the count is from the first commit on:
-// 0.0.0+N.gHASH. A tree with uncommitted changes adds +dirty. Where there is no
-// git, in the source archive, the environment says VERSION and
+// 0.0.0+N.gHASH. A tree with uncommitted changes adds +dirty. In a source archive
+// the file VERSION has it, and elsewhere the environment: VERSION and
 // SOURCE_DATE_EPOCH.
 //
 // # Reproducible
 //
-// Two builds of a commit are the same, byte by byte, whatever the time, machine,
-// directory and umask: times are that of the commit (SOURCE_DATE_EPOCH), modes
-// are those of the description, paths are trimmed, and the compiler is the one
-// that go.mod names. The environment has MAINTAINER to name another maintainer.
+// Two builds of a commit with one version of Go are the same, byte by byte,
+// whatever the time, machine, directory and umask: times are that of the commit
+// (SOURCE_DATE_EPOCH), modes are those of the description, paths are trimmed. The
+// environment may have MAINTAINER, to name another maintainer.
 //
 // # How it is tested
 //

@@ -3,7 +3,9 @@ package main
 import (
 	"errors"
 	"fmt"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -24,16 +26,22 @@ type version struct {
 // commits since, hash, and whether the tree has changes.
 var described = regexp.MustCompile(`^v([0-9][0-9A-Za-z.]*)(?:-([0-9A-Za-z.]+))?-([0-9]+)-g([0-9a-f]+)(-dirty)?$`)
 
+var hash = regexp.MustCompile(`^[0-9a-f]{7,40}$`)
+
 // legal is the part of what Debian (deb-version(7)) and RPM both allow in a
 // version that we use.
 var legal = regexp.MustCompile(`^[0-9][0-9A-Za-z.+~]*$`)
 
-// findVersion asks the environment, else git in a directory.
+// findVersion asks the environment, else the file VERSION of a source archive,
+// else git, in the directory of the sources.
 func findVersion(dir string, getenv func(string) string) (version, error) {
 	if text := getenv("VERSION"); text != "" {
 		return givenVersion(text, getenv("SOURCE_DATE_EPOCH"))
 	}
-	hash, err := git(dir, "rev-parse", "HEAD")
+	if text, err := os.ReadFile(filepath.Join(dir, "VERSION")); err == nil {
+		return archivedVersion(string(text), filepath.Join(dir, "VERSION"))
+	}
+	head, err := git(dir, "rev-parse", "HEAD")
 	if err != nil {
 		return version{}, fmt.Errorf("find the version: %w (without git, set VERSION and SOURCE_DATE_EPOCH)", err)
 	}
@@ -43,7 +51,7 @@ func findVersion(dir string, getenv func(string) string) (version, error) {
 	}
 	description, err := git(dir, "describe", "--long", "--tags", "--dirty", "--abbrev=10", "--match=v[0-9]*")
 	if err != nil { // no tag yet
-		if description, err = describeUntagged(dir, hash); err != nil {
+		if description, err = describeUntagged(dir, head); err != nil {
 			return version{}, fmt.Errorf("find the version: %w", err)
 		}
 	}
@@ -51,7 +59,7 @@ func findVersion(dir string, getenv func(string) string) (version, error) {
 	if err != nil {
 		return version{}, err
 	}
-	return newVersion(text, hash[:10], seconds)
+	return newVersion(text, head[:10], seconds)
 }
 
 func givenVersion(text, epoch string) (version, error) {
@@ -64,6 +72,28 @@ func givenVersion(text, epoch string) (version, error) {
 	return newVersion(text, "unknown", epoch)
 }
 
+// archivedVersion takes the text of the file VERSION, which "make dist" writes:
+// what git describe says, and the commit. As all files of the archive, it has
+// the time of the commit.
+func archivedVersion(text, file string) (version, error) {
+	info, err := os.Stat(file)
+	if err != nil {
+		return version{}, err
+	}
+	description, commit, _ := strings.Cut(strings.TrimSpace(text), " ")
+	if !described.MatchString(description) {
+		description += "-0-g" + commit
+	}
+	release, err := versionOf(description)
+	if err != nil && hash.MatchString(commit) { // there was no tag
+		release, err = "0.0.0+0.g"+commit, nil
+	}
+	if err != nil {
+		return version{}, fmt.Errorf("read %s: %w", file, err)
+	}
+	return newVersion(release, commit, strconv.FormatInt(info.ModTime().Unix(), 10))
+}
+
 func newVersion(text, commit, seconds string) (version, error) {
 	n, err := strconv.ParseInt(seconds, 10, 64)
 	if err != nil {
@@ -74,7 +104,7 @@ func newVersion(text, commit, seconds string) (version, error) {
 
 // describeUntagged makes what git describe would say of a tag v0.0.0 before the
 // first commit.
-func describeUntagged(dir, hash string) (string, error) {
+func describeUntagged(dir, head string) (string, error) {
 	count, err := git(dir, "rev-list", "--count", "HEAD")
 	if err != nil {
 		return "", err
@@ -83,7 +113,7 @@ func describeUntagged(dir, hash string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	description := "v0.0.0-" + count + "-g" + hash[:10]
+	description := "v0.0.0-" + count + "-g" + head[:10]
 	if changes != "" {
 		description += "-dirty"
 	}
