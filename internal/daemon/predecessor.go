@@ -24,9 +24,6 @@ type predecessor struct {
 	err   error
 }
 
-// unreadable reports whether there was one of which nothing is known.
-func (p *predecessor) unreadable() bool { return p != nil && p.state == nil }
-
 // predecessorOrPlan reads the state of the daemon before this one, which holds
 // its plan: the configuration's files are not looked at then, because a file
 // that is just being changed must not change anything. Without one the

@@ -19,7 +19,7 @@ func (p *Proxy) Apply(t *wire.Table) error {
 	if p.closed() {
 		return errClosed
 	}
-	p.gate.limit(t.MaxConnections)
+	p.gate.limit(atMost(t.MaxConnections, p.room))
 	serving := make(map[string]*instance)
 	faults := p.reroute(t, serving)
 	p.retire(t, serving)

@@ -75,6 +75,9 @@
 // # Tests
 //
 // Everything runs over real sockets on loopback. Tables hold raw bytes in and out
-// at both sides, each with the section of the RFC; others are named after what
-// goes wrong: an app that resets, a client that vanishes, a hand-over under load.
+// at both sides, for each rule what breaks it and its nearest legal neighbour,
+// with the section of the RFC; they are tried on a proxy in the test's process
+// and on a worker process of the real binary (engine_test.go). Other tests are
+// named after what goes wrong: an app that resets, a client that vanishes, a
+// hand-over under load.
 package proxy

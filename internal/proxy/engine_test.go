@@ -118,6 +118,13 @@ type workerProcess struct {
 // conversation it drains, and it is to leave without a complaint.
 func startWorker(t *testing.T) *workerProcess {
 	t.Helper()
+	return startWorkerWith(t, "unlimited")
+}
+
+// startWorkerWith starts a worker that can have so many file descriptors, or
+// "unlimited": as many as the test.
+func startWorkerWith(t *testing.T, files string) *workerProcess {
+	t.Helper()
 	binary, err := harness.Binary("gracevisord")
 	if err != nil {
 		t.Fatal(err)
@@ -127,8 +134,7 @@ func startWorker(t *testing.T) *workerProcess {
 		t.Fatal(err)
 	}
 	w := &workerProcess{}
-	cmd := exec.Command(binary, "worker")
-	cmd.Args[0] = "gracevisord"
+	cmd := exec.Command("/bin/sh", "-c", `[ "$1" = unlimited ] || ulimit -n "$1"; exec "$0" worker`, binary, files)
 	cmd.Env = []string{"GORACE=atexit_sleep_ms=0 exitcode=66"}
 	cmd.ExtraFiles = []*os.File{theirs}
 	cmd.Stderr = &w.log

@@ -3,6 +3,8 @@ package proxy
 import (
 	"sync"
 	"sync/atomic"
+
+	"golang.org/x/sys/unix"
 )
 
 // A gate bounds a number of connections. Who does not come in waits, so that
@@ -66,6 +68,26 @@ func (g *gate) wait(quit <-chan struct{}) bool {
 			return false
 		}
 	}
+}
+
+// clientRoom is how many clients the process has file descriptors for, or 0
+// without a bound (RLIMIT_NOFILE, getrlimit(2)). A quarter is left for what
+// serving them takes: connections to apps, and pipes. Without it, clients that
+// are let in would wait for those that are idle.
+func clientRoom() int {
+	var limit unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil || limit.Cur >= unix.RLIM_INFINITY>>1 {
+		return 0
+	}
+	return int(limit.Cur - limit.Cur/4)
+}
+
+// atMost is the lesser of two bounds, of which 0 is none.
+func atMost(a, b int) int {
+	if a == 0 || b != 0 && b < a {
+		return b
+	}
+	return a
 }
 
 // enter counts a connection to an app in, or returns the gate that is full.

@@ -39,6 +39,7 @@ type Proxy struct {
 	events Events
 	sweep  *sweeper
 	gate   *gate // of all client connections
+	room   int   // for how many of them there are descriptors
 
 	mu        sync.Mutex // guards what follows, and Apply
 	apps      map[string]*app
@@ -68,6 +69,7 @@ func New(o Options) *Proxy {
 		events:    o.Events,
 		sweep:     newSweeper(),
 		gate:      newGate(),
+		room:      clientRoom(),
 		apps:      make(map[string]*app),
 		instances: make(map[string]*instance),
 		listeners: make(map[string]*listener),

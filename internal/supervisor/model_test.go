@@ -32,6 +32,7 @@ func TestRandomEvents(t *testing.T) {
 		m.rig = r
 		r.random = m.behaviour
 		r.cutOff["c"] = true
+		r.binding = 20 * time.Millisecond
 	}, func(r *rig) {
 		for step := range *modelSteps {
 			what := m.step()

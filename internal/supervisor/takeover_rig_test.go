@@ -32,6 +32,9 @@ type life struct {
 // begin has a supervisor run.
 func (r *rig) begin(o Options) {
 	l := &life{rig: r, over: make(chan struct{})}
+	if r.life != nil {
+		l.saved = r.life.saved // until it saves itself
+	}
 	o.Log = slog.New(journalHandler{rig: r, life: l})
 	o.System = l.system()
 	o.Version = "test"

@@ -24,6 +24,7 @@
 // Its log goes to standard error as JSON lines, which the supervisor takes into
 // the daemon's log.
 //
-// The package is tested with a real socketpair in the place of the supervisor,
-// and as a process by the end-to-end tests.
+// The package is tested with a real socketpair in the place of the supervisor, as
+// a goroutine and as a process, of which the test looks at the rights that it has
+// left; what the process serves is tested byte for byte in package proxy.
 package worker

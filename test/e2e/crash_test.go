@@ -66,9 +66,8 @@ func TestCrashLoop(t *testing.T) {
 	box.Start()
 	failed := func(a control.AppStatus) bool { return a.State == "failed" }
 	box.AwaitApp("demo", "fail", failed)
-	if n := len(box.Events("exiting")); n != 3 {
-		t.Errorf("%d tries, want 3", n)
-	}
+	tries := func() int { return len(box.Events("exiting")) }
+	box.Await("three tries", func() bool { return tries() == 3 })
 	a := get(t, app, "/")
 	if a.status != 503 || a.header.Get("Retry-After") == "" || strings.Contains(a.body, "database") {
 		t.Errorf("answer of an app that has failed: %+v", a)
@@ -77,9 +76,7 @@ func TestCrashLoop(t *testing.T) {
 	if !strings.Contains(r.Stderr, "exit status 7") || !strings.Contains(r.Stderr, "no database") {
 		t.Errorf("start: %s", r)
 	}
-	if n := len(box.Events("exiting")); n != 6 {
-		t.Errorf("%d tries after a start, want 6", n)
-	}
+	box.Await("three tries more", func() bool { return tries() == 6 })
 }
 
 // TestWorkerCrash kills the proxy worker. Its connections break, but no new one

@@ -121,7 +121,7 @@ func measure(t *testing.T, box *harness.Box, daemon *harness.Daemon) map[string]
 const (
 	someFDs     = 15
 	someThreads = 10
-	someMemory  = 24 << 20
+	someMemory  = 16 << 20
 )
 
 func compare(t *testing.T, before, after map[string]harness.Usage) {

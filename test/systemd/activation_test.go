@@ -79,17 +79,19 @@ func TestForeignSockets(t *testing.T) {
 		s.Run("systemctl", "enable", name+".socket")
 	}
 	s.Run("systemctl", "daemon-reload")
-	named := app{name: "named", port: 8383}
-	s.configure(demo(), named)
+	// Its address is not one that the generator could know.
+	s.Shell("echo '127.0.0.5 app.test' >>/etc/hosts")
+	s.configure(demo(), app{name: "named", port: 8383, keys: "external_host: app.test\n"})
 	s.install(firstVersion)
 	s.Reboot() // systemd passes the sockets that are there at the start
 	s.awaitDaemon()
 	s.awaitServing("named")
 	s.mustGet(8080, "/info")
-	s.mustGet(8282, "/info")
-	for _, want := range []string{"127.0.0.1:9999", "wrong.socket"} {
-		s.awaitMessage(want)
+	if got, err := s.get(8282, "/info"); err != nil || got.status != 200 {
+		t.Errorf("the app's named socket: %+v, %v", got, err)
 	}
+	s.awaitMessage("wrong.socket")
+	s.awaitMessage("127.0.0.1:9999")
 }
 
 // awaitMessage waits for an entry of the daemon's unit that has these words.

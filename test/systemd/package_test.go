@@ -139,7 +139,7 @@ func (s *service) nothingRuns() {
 	}
 	// Until the purge it stays enabled, for the next installation; but there is
 	// nothing to be started.
-	for _, unit := range []string{daemonUnit, socketUnit, appsUnit, "gracevisor.slice"} {
+	for _, unit := range []string{daemonUnit, socketUnit, appsUnit} {
 		if got := s.Property(unit, "LoadState"); got != "not-found" {
 			s.t.Errorf("%s is %s", unit, got)
 		}

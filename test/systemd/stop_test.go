@@ -20,6 +20,59 @@ func TestRestart(t *testing.T) {
 	s.oneOfEach()
 }
 
+// TestReexec lets the daemon execute itself again: for systemd it is the same
+// process, which reloads.
+func TestReexec(t *testing.T) {
+	t.Parallel()
+	s := installed(t, demo())
+	before, daemon, worker := s.awaitServing("demo"), s.MainPID(daemonUnit), s.worker()
+	stored := s.stored()
+	s.underLoad(func() {
+		for range 3 {
+			s.Run("gracevisorctl", "reexec")
+		}
+	})
+	s.sameDaemon(daemon)
+	if after := s.awaitServing("demo"); after != before {
+		t.Errorf("the app was %d and is %d", before, after)
+	}
+	if after := s.worker(); after != worker {
+		t.Errorf("the worker was %d and is %d", worker, after)
+	}
+	s.awaitStored(stored)
+}
+
+// stored is the number of file descriptors that systemd keeps for the daemon.
+func (s *service) stored() string {
+	s.t.Helper()
+	return s.Property(daemonUnit, "NFileDescriptorStore")
+}
+
+// awaitStored waits until systemd keeps as many as it did.
+func (s *service) awaitStored(n string) {
+	s.t.Helper()
+	s.AwaitProperty(daemonUnit, "NFileDescriptorStore", n)
+}
+
+// TestStoreStaysSmall looks into systemd's store after whatever puts files there.
+func TestStoreStaysSmall(t *testing.T) {
+	t.Parallel()
+	s := installed(t, demo())
+	stored := s.stored()
+	if stored == "0" {
+		t.Error("nothing is kept for a crash")
+	}
+	for range 3 {
+		s.Run("gracevisorctl", "restart", "--wait=drained", "demo")
+		s.Run("systemctl", "reload", "gracevisor")
+		s.Run("systemctl", "restart", "gracevisor")
+	}
+	s.oneOfEach()
+	s.awaitStored(stored)
+	s.Run("systemctl", "stop", "gracevisor")
+	s.awaitStored("0")
+}
+
 // oneOfEach fails the test unless the unit has one daemon, one worker and one
 // instance of demo, once what is on its way out has gone.
 func (s *service) oneOfEach() {

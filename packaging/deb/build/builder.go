@@ -31,7 +31,15 @@ type builder struct {
 
 // newBuilder makes a builder, and nfpm.
 func newBuilder(root, out string, v version) (*builder, error) {
-	temp, err := os.MkdirTemp("", "gracevisor-build-")
+	out, err := filepath.Abs(out)
+	if err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(out, 0o755); err != nil {
+		return nil, err
+	}
+	// There, so that "make clean" removes what an interrupted build has left.
+	temp, err := os.MkdirTemp(out, ".build-")
 	if err != nil {
 		return nil, err
 	}
@@ -44,7 +52,7 @@ func newBuilder(root, out string, v version) (*builder, error) {
 		b.close()
 		return nil, fmt.Errorf("build nfpm: %w", err)
 	}
-	return b, os.MkdirAll(out, 0o755)
+	return b, nil
 }
 
 func (b *builder) close() { _ = os.RemoveAll(b.temp) }

@@ -36,8 +36,10 @@ func (w *World) Start(name string, env []string, args ...string) (*Child, error)
 	c.cmd.Env = append(os.Environ(), env...)
 	c.cmd.Stdout, c.cmd.Stderr = output, output
 	// A terminal's signals reach the benchmark only, which ends its children
-	// in order.
-	c.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
+	// in order. And the kernel shares out CPU time by session, if it does so
+	// automatically (sched(7), autogroup): gracevisor makes sessions for its
+	// processes, so what it is compared with has to have them, too.
+	c.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGTERM}
 	if err := c.cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start %s: %w", name, err)
 	}

@@ -56,9 +56,6 @@ var bookworm = recipe{
 // cacheDir is where root file systems are kept, below the folder of go.mod.
 const cacheDir = ".cache/systemd"
 
-// rootLock is held for reading as long as this process uses a root file system.
-var rootLock *os.File
-
 // makeRoot returns the cache folder and the name of the root file system in it,
 // and makes that if it is missing (half a minute, and a download).
 func makeRoot(module string) (cache, name string, err error) {
@@ -67,25 +64,26 @@ func makeRoot(module string) (cache, name string, err error) {
 		return "", "", fmt.Errorf("make cache: %w", err)
 	}
 	name = bookworm.name()
-	lock, err := os.OpenFile(filepath.Join(cache, "lock"), os.O_CREATE|os.O_RDWR, 0o644)
+	// A bare descriptor, which nothing closes: the lock is held for reading as
+	// long as this process lives, because it uses a root file system.
+	lock, err := unix.Open(filepath.Join(cache, "lock"), unix.O_CREAT|unix.O_RDWR|unix.O_CLOEXEC, 0o644)
 	if err != nil {
 		return "", "", fmt.Errorf("lock cache: %w", err)
 	}
-	rootLock = lock
-	if err := unix.Flock(int(lock.Fd()), unix.LOCK_SH); err != nil {
+	if err := unix.Flock(lock, unix.LOCK_SH); err != nil {
 		return "", "", fmt.Errorf("lock cache: %w", err)
 	}
 	if _, err := os.Stat(filepath.Join(cache, name)); err == nil {
 		return cache, name, nil
 	}
 	// Nobody uses an older one once this lock is held.
-	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX); err != nil {
+	if err := unix.Flock(lock, unix.LOCK_EX); err != nil {
 		return "", "", fmt.Errorf("lock cache: %w", err)
 	}
 	if err := bookworm.make(cache, name); err != nil {
 		return "", "", fmt.Errorf("make root file system: %w", err)
 	}
-	if err := unix.Flock(int(lock.Fd()), unix.LOCK_SH); err != nil {
+	if err := unix.Flock(lock, unix.LOCK_SH); err != nil {
 		return "", "", fmt.Errorf("lock cache: %w", err)
 	}
 	return cache, name, nil
