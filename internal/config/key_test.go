@@ -66,7 +66,7 @@ func notSize(more ...string) []string {
 var boundsOf = map[string][2]int{
 	"parallel_restarts": {1, 10_000}, "healthcheck_retries": {1, 1000}, "max_draining": {1, 1000},
 	"max_retries": {1, 2147483647}, "hold_max": {1, 1_000_000},
-	"max_headers": {1, 10_000}, "max_answer_headers": {1, 10_000},
+	"max_headers": {1, 10_000}, "max_answer_headers": {1, 10_000}, "max_workers": {2, 100},
 }
 
 // samplesOf returns wrong and right values of a key.
