@@ -17,18 +17,36 @@ const (
 )
 
 // noteCrash remembers that the daemon before this one has crashed, unless it was
-// replaced on purpose, and backs off if that happens again and again.
+// replaced on purpose, and backs off if that happens again and again. It is saved
+// at once: what makes a daemon crash may do so while it takes over.
 func (p *predecessor) noteCrash(log *slog.Logger) {
-	if p == nil || p.state == nil || p.state.Restart {
+	if p == nil || p.state == nil {
+		return
+	}
+	if p.state.Planned {
+		p.state.Planned = false
+		p.save(log)
 		return
 	}
 	now := time.Now()
 	crashes := append(p.state.Crashes, now)
 	p.state.Crashes = crashes[max(0, len(crashes)-crashesKept):]
+	p.save(log)
 	log.Error("the daemon before this one has crashed; going on where it was", "crashes_remembered", len(p.state.Crashes))
 	if wait := crashWait(p.state.Crashes, now); wait > 0 {
 		log.Error("too many crashes; waiting before taking over", "wait", wait.String())
 		<-time.After(wait) // below WatchdogSec=, and nobody else waits
+	}
+}
+
+// save writes what has changed in the state.
+func (p *predecessor) save(log *slog.Logger) {
+	data, err := p.state.Encode()
+	if err == nil {
+		err = p.snapshot.Write(data)
+	}
+	if err != nil {
+		log.Error("cannot remember the crash of the daemon before this one", "error", err)
 	}
 }
 

@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"gracevisor/internal/activation"
+	"gracevisor/internal/config"
 	"gracevisor/internal/supervisor"
 )
 
@@ -38,7 +40,7 @@ func TestCrashWait(t *testing.T) {
 func TestCrashesAreRemembered(t *testing.T) {
 	log := slog.New(slog.DiscardHandler)
 	long := time.Now().Add(-time.Hour)
-	p := &predecessor{state: &supervisor.State{}}
+	p := newPredecessor(t, &supervisor.State{})
 	for range crashesKept {
 		p.state.Crashes = append(p.state.Crashes, long)
 	}
@@ -46,7 +48,7 @@ func TestCrashesAreRemembered(t *testing.T) {
 	if n := len(p.state.Crashes); n != crashesKept || p.state.Crashes[n-1].Equal(long) {
 		t.Errorf("%d crashes are kept, the last at %s", n, p.state.Crashes[n-1])
 	}
-	planned := &predecessor{state: &supervisor.State{Restart: true}}
+	planned := newPredecessor(t, &supervisor.State{Planned: true, UpdateDue: true})
 	planned.noteCrash(log)
 	if len(planned.state.Crashes) != 0 {
 		t.Error("a restart counts as a crash")
@@ -54,4 +56,33 @@ func TestCrashesAreRemembered(t *testing.T) {
 	var none *predecessor
 	none.noteCrash(log)
 	(&predecessor{}).noteCrash(log)
+}
+
+// TestCrashesWhileTakingOver: a daemon that crashes before it has taken over is
+// counted, after a restart as well, and the configuration stays due.
+func TestCrashesWhileTakingOver(t *testing.T) {
+	log := slog.New(slog.DiscardHandler)
+	first := newPredecessor(t, &supervisor.State{Plan: &config.Plan{}, Planned: true, UpdateDue: true})
+	first.noteCrash(log)
+	for n := range tooManyCrashes - 1 {
+		next := readPredecessor(first.snapshot.File())
+		if next.err != nil {
+			t.Fatal(next.err)
+		}
+		next.noteCrash(log)
+		if len(next.state.Crashes) != n+1 || !next.state.UpdateDue {
+			t.Errorf("after %d crashes: %+v", n+1, next.state)
+		}
+	}
+}
+
+// newPredecessor has left a state.
+func newPredecessor(t *testing.T, state *supervisor.State) *predecessor {
+	t.Helper()
+	snapshot, err := activation.NewSnapshot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { snapshot.File().Close() })
+	return &predecessor{snapshot: snapshot, state: state}
 }

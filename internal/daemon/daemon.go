@@ -97,8 +97,8 @@ func Run(o Options) error {
 	d.tellWarnings(plan)
 	d.doors.openUnix(d.runtimeDir)
 	d.doors.openRPC(d.runtimeDir, plan.RPC)
-	if predecessor != nil && predecessor.state != nil && predecessor.state.Restart {
-		go d.startAndLog(control.Request{Verb: control.VerbUpdate, Caller: "restart of the daemon"}) // ends with the update
+	if predecessor != nil && predecessor.state != nil && predecessor.state.UpdateDue {
+		go d.updateAfterRestart() // ends with the update
 	}
 	err = d.obeySignals(due)
 	if err == nil {

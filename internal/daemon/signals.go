@@ -131,3 +131,11 @@ func (d *daemon) logOutcome(verb control.Verb, operation *control.Operation, err
 		}
 	}
 }
+
+// updateAfterRestart applies the configuration as it is when an operator has
+// restarted the daemon.
+func (d *daemon) updateAfterRestart() {
+	operation, err := d.operations.Start(context.Background(), control.Request{Verb: control.VerbUpdate, Caller: "restart of the daemon"})
+	d.supervisor.UpdateBegun()
+	d.logOutcome(control.VerbUpdate, operation, err)
+}

@@ -29,9 +29,18 @@ func (s *Supervisor) freeze(m askFreeze) {
 		return
 	}
 	s.settle()
-	s.restart, s.unsaved = m.restart, true
+	before := s.updateDue
+	s.planned, s.updateDue = m.restart, m.restart || s.updateDue
+	s.unsaved = true
 	s.save()
 	m.frozen <- nil
 	<-m.thaw
-	s.restart, s.unsaved = false, true
+	s.planned, s.updateDue = false, before
+	s.unsaved = true
 }
+
+// UpdateBegun says that the configuration was applied that a restart is to go
+// by, or that it can not be: no successor has to.
+func (s *Supervisor) UpdateBegun() { s.post(updateBegun{}) }
+
+func (s *Supervisor) updateBegun() { s.updateDue, s.unsaved = false, true }

@@ -43,6 +43,8 @@ type (
 		frozen  chan error
 		thaw    chan struct{}
 	}
+	// updateBegun: the configuration that a restart goes by was applied.
+	updateBegun struct{}
 	// askStop wants everything stopped, and, when it comes again, at once.
 	askStop struct{}
 
@@ -154,6 +156,7 @@ func (m askApply) deliver(s *Supervisor)     { m.reply <- s.apply(m.plan, m.requ
 func (m askSockets) deliver(s *Supervisor)   { m.reply <- s.listSockets() }
 func (m askSummary) deliver(s *Supervisor)   { m.reply <- s.summary() }
 func (m askFreeze) deliver(s *Supervisor)    { s.freeze(m) }
+func (m updateBegun) deliver(s *Supervisor)  { s.updateBegun() }
 func (m askStop) deliver(s *Supervisor)      { s.stop() }
 
 func (m instanceStarted) deliver(s *Supervisor)  { s.started(m.instance, m) }

@@ -40,7 +40,8 @@ func (s *Supervisor) restore(from *Inheritance) {
 	state := from.State
 	s.log.Info("taking over", "apps", len(state.Apps), "workers", len(state.Workers), "from_build", state.Build)
 	s.began, s.plan = state.Began, state.Plan
-	s.crashes = state.Crashes
+	s.crashes, s.updateDue = state.Crashes, state.UpdateDue
+	s.unsaved = true
 	s.nextGeneration, s.revision = state.NextGeneration, state.Revision+revisionGap
 	if state.LastNumbers != nil {
 		s.lastNumbers = state.LastNumbers

@@ -27,9 +27,12 @@ type State struct {
 	Workers        []workerState     `json:"workers"`
 	NextGeneration uint64            `json:"next_generation"`
 	Revision       uint64            `json:"revision"`
-	// Restart: an operator restarts the daemon, and expects that it goes by the
-	// configuration as it is now.
-	Restart bool `json:"restart,omitempty"`
+	// Planned: the state was saved for a restart that an operator wants. Without
+	// it a successor that did not come by an exec comes after a crash.
+	Planned bool `json:"planned,omitempty"`
+	// UpdateDue: that operator expects that the daemon goes by the configuration
+	// as it is now, and it has not been applied yet.
+	UpdateDue bool `json:"update_due,omitempty"`
 	// Crashes are the times of the last crashes that were survived.
 	Crashes []time.Time `json:"crashes,omitempty"`
 }
@@ -116,11 +119,22 @@ func ReadState(data []byte) (*State, error) {
 	return state, nil
 }
 
+// Encode is what ReadState reads.
+func (s *State) Encode() ([]byte, error) {
+	own := *s
+	own.Version = stateVersion
+	data, err := json.Marshal(&own)
+	if err != nil {
+		return nil, fmt.Errorf("encode state: %w", err)
+	}
+	return data, nil
+}
+
 // save writes the state as it is, if it may have changed, and then does what had
 // to wait for that. Only apps that changed are encoded again.
 func (s *Supervisor) save() {
 	if s.unsaved && s.system.Save != nil {
-		data, err := json.Marshal(s.state())
+		data, err := s.state().Encode()
 		if err == nil {
 			err = s.system.Save(data)
 		}
@@ -152,9 +166,9 @@ func (s *Supervisor) changed(a *app) {
 // state puts together what is to be saved.
 func (s *Supervisor) state() *State {
 	state := &State{
-		Version: stateVersion, Build: s.version, Began: s.began, Plan: s.plan,
+		Build: s.version, Began: s.began, Plan: s.plan,
 		LastNumbers: s.lastNumbers, NextGeneration: s.nextGeneration, Revision: s.revision,
-		Restart: s.restart, Crashes: s.crashes,
+		Planned: s.planned, UpdateDue: s.updateDue, Crashes: s.crashes,
 	}
 	for _, name := range s.order {
 		a := s.apps[name]

@@ -61,8 +61,9 @@ type Supervisor struct {
 	afterSave []func()
 	// crashes are the times of the last crashes of the daemon.
 	crashes []time.Time
-	// restart: the state is saved for a restart that an operator wants.
-	restart bool
+	// planned: the state is saved for a restart that an operator wants.
+	// updateDue: after that the configuration has yet to be applied.
+	planned, updateDue bool
 	// restoring counts the apps of a predecessor that have yet to get their
 	// listeners back.
 	restoring int
