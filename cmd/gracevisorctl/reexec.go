@@ -15,22 +15,30 @@ import (
 const comeBackTime = 30 * time.Second
 
 func (p *program) reexecCommand() *cobra.Command {
-	return &cobra.Command{
+	var check bool
+	cmd := &cobra.Command{
 		Use:   "reexec",
 		Short: "Let the daemon execute its binary anew",
 		Long: `The daemon executes its binary, which may be a newer one by now, and keeps its
-process id, the apps, the listening sockets and all connections.`,
-		Example: "  gracevisorctl reexec",
-		Args:    noApps,
+process id, the apps, the listening sockets and all connections. A binary that
+can not take over is not executed, and nothing has changed then.`,
+		Example: `  gracevisorctl reexec
+  gracevisorctl reexec --check`,
+		Args: noApps,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if check {
+				return p.operate(cmd.Context(), control.Request{Verb: control.VerbReexec, Check: true})
+			}
 			return p.reexec(cmd.Context())
 		},
 	}
+	cmd.Flags().BoolVar(&check, "check", false, "only ask the daemon whether its binary on disk could take over")
+	return cmd
 }
 
-// reexec asks for it and waits until the daemon answers again. It is the one
-// operation whose events do not come to an end: the connection is the old
-// image's, and goes with it.
+// reexec asks for it and waits for the result, which comes from the program that
+// was executed. Should the connection be lost, for it was not handed on or the
+// daemon has crashed, it waits until the daemon answers again.
 func (p *program) reexec(ctx context.Context) error {
 	req := control.Request{Verb: control.VerbReexec}
 	client, err := p.client()

@@ -177,17 +177,19 @@ func (k *Keeper) tell(ctx context.Context, o keepOrder) error {
 // itself would be bounded by what the kernel takes for one (execve(2), 128 KiB).
 const handoverVariable = "GRACEVISOR_FDS"
 
-// PrepareExec makes the kept files stay open over an exec, and returns the
-// variable that tells of them. Undo takes that back if the exec fails. The
-// caller holds syscall.ForkLock, so that no child inherits them by accident.
-func (k *Keeper) PrepareExec() (variable string, undo func(), err error) {
+// PrepareExec makes the kept files, and those of also, stay open over an exec, and
+// returns the variable that tells of them. Undo takes that back if the exec fails.
+// The caller holds syscall.ForkLock, so that no child inherits them by accident.
+func (k *Keeper) PrepareExec(also map[string]*os.File) (variable string, undo func(), err error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	var list strings.Builder
-	for name, file := range k.files {
-		if err := setCloseOnExec(file, false, func(fd int) { fmt.Fprintf(&list, "%d %s\n", fd, name) }); err != nil {
-			k.closeOnExec()
-			return "", nil, fmt.Errorf("hand over %s: %w", name, err)
+	for _, files := range []map[string]*os.File{k.files, also} {
+		for name, file := range files {
+			if err := setCloseOnExec(file, false, func(fd int) { fmt.Fprintf(&list, "%d %s\n", fd, name) }); err != nil {
+				k.closeOnExec(also)
+				return "", nil, fmt.Errorf("hand over %s: %w", name, err)
+			}
 		}
 	}
 	fd, err := unix.MemfdCreate("gracevisor-files", 0)
@@ -195,22 +197,24 @@ func (k *Keeper) PrepareExec() (variable string, undo func(), err error) {
 		_, err = unix.Pwrite(fd, []byte(list.String()), 0)
 	}
 	if err != nil {
-		k.closeOnExec()
+		k.closeOnExec(also)
 		return "", nil, fmt.Errorf("hand over the list of files: %w", err)
 	}
 	undo = func() {
 		unix.Close(fd)
 		k.mu.Lock()
 		defer k.mu.Unlock()
-		k.closeOnExec()
+		k.closeOnExec(also)
 	}
 	return handoverVariable + "=" + strconv.Itoa(fd), undo, nil
 }
 
 // closeOnExec makes the kept files close on exec again. The lock is held.
-func (k *Keeper) closeOnExec() {
-	for _, file := range k.files {
-		_ = setCloseOnExec(file, true, func(int) {}) // a file that was closed needs nothing
+func (k *Keeper) closeOnExec(also map[string]*os.File) {
+	for _, files := range []map[string]*os.File{k.files, also} {
+		for _, file := range files {
+			_ = setCloseOnExec(file, true, func(int) {}) // a file that was closed needs nothing
+		}
 	}
 }
 

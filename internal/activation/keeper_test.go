@@ -69,7 +69,7 @@ func handOver(t *testing.T) {
 	}
 	syscall.ForkLock.Lock()
 	defer syscall.ForkLock.Unlock()
-	variable, _, err := k.PrepareExec()
+	variable, _, err := k.PrepareExec(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -140,7 +140,7 @@ func TestHandoverThatFails(t *testing.T) {
 	}
 	defer k.Drop("a")
 	syscall.ForkLock.Lock()
-	_, undo, err := k.PrepareExec()
+	_, undo, err := k.PrepareExec(nil)
 	if err == nil {
 		undo()
 	}

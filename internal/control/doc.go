@@ -67,13 +67,15 @@
 //	 "apps": ["demo"],      which; reload: all if there are none; update, reexec: none
 //	 "signal": 15,          kill only: its number; without: 9 (SIGKILL)
 //	 "drained": true,       restart, reload, update: wait for old instances to go
+//	 "check": true,         reexec: only ask whether the binary on disk could take over
 //	 "wait": false}         answer 202 {"accepted": true} at once, no stream
 //
 // A stream is application/x-ndjson: one JSON value in a line, each sent as it
 // comes, and a blank line every five seconds at least. An operation's stream
 // has events of the kind "step" and then, for each app, one of the kind
 // "result" with the result "done", "unchanged", "failed", "superseded" or
-// "canceled"; the status is 200 even if all have failed.
+// "canceled"; the status is 200 even if all have failed. The result of a reexec
+// comes, on the same connection, from the program that was executed.
 //
 //	$ curl --unix-socket /run/gracevisor/control.sock http://localhost/v1/operations \
 //	    -H 'Content-Type: application/json' -d '{"verb": "restart", "apps": ["demo"]}'

@@ -57,7 +57,9 @@ type door struct {
 	bounds  bounds
 	slots   slots
 	streams chan struct{}
-	http    *http.Server
+	// outliving is that of the server.
+	outliving *outliving
+	http      *http.Server
 	// life ends with the server.
 	life context.Context
 	// closing is closed when the door takes no more requests.
@@ -69,15 +71,16 @@ type door struct {
 func (s *Server) newDoor(c capacity, g guard) *door {
 	closing := make(chan struct{})
 	d := &door{
-		ops:     s.ops,
-		log:     s.log,
-		guard:   g,
-		bounds:  s.bounds,
-		slots:   c.slots,
-		streams: c.streams,
-		life:    s.life,
-		closing: closing,
-		close:   sync.OnceFunc(func() { close(closing) }),
+		ops:       s.ops,
+		log:       s.log,
+		guard:     g,
+		bounds:    s.bounds,
+		slots:     c.slots,
+		streams:   c.streams,
+		outliving: &s.outliving,
+		life:      s.life,
+		closing:   closing,
+		close:     sync.OnceFunc(func() { close(closing) }),
 	}
 	d.http = &http.Server{
 		Handler:           d,
@@ -87,7 +90,7 @@ func (s *Server) newDoor(c capacity, g guard) *door {
 		MaxHeaderBytes:    maxHeader,
 		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
 		BaseContext:       func(net.Listener) context.Context { return s.life },
-		ConnContext:       withPeer,
+		ConnContext:       withConn,
 	}
 	return d
 }

@@ -50,6 +50,9 @@ type Request struct {
 	Signal int `json:"signal,omitempty"`
 	// Drained makes the operation last until replaced instances have gone.
 	Drained bool `json:"drained,omitempty"`
+	// Check, with VerbReexec, only asks whether the binary on disk could take
+	// over.
+	Check bool `json:"check,omitempty"`
 	// Caller says who asked, for the log, as "uid 0, pid 4711".
 	Caller string `json:"-"`
 }

@@ -20,9 +20,6 @@ type peerKey struct{}
 
 // withPeer reads the credentials of a Unix connection, once.
 func withPeer(ctx context.Context, c net.Conn) context.Context {
-	if slot, ok := c.(*slotConn); ok {
-		c = slot.Conn
-	}
 	unixConn, ok := c.(*net.UnixConn)
 	if !ok {
 		return ctx

@@ -44,6 +44,8 @@ func (r *Request) check() error {
 		return badRequest("%d is no signal: signals have the numbers 1 to %d", r.Signal, maxSignal)
 	case r.Drained && r.Verb != VerbRestart && r.Verb != VerbReload && r.Verb != VerbUpdate:
 		return badRequest("%s replaces no instance whose draining it could wait for", r.Verb)
+	case r.Check && r.Verb != VerbReexec:
+		return badRequest("%s can not be checked", r.Verb)
 	}
 	return nil
 }

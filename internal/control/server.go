@@ -21,6 +21,7 @@ type Server struct {
 	// unix and tcp bound the connections of all Unix doors and of all TCP
 	// doors: the one kind never takes from the other.
 	unix, tcp capacity
+	outliving outliving
 	// life ends when Shutdown has ended all connections.
 	life context.Context
 	end  context.CancelFunc

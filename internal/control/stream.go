@@ -35,6 +35,9 @@ func serveOperation(x *exchange) error {
 		}
 		return x.json(http.StatusAccepted, Accepted{true})
 	}
+	if req.Verb == VerbReexec && !req.Check {
+		return serveReexec(x, req.Request)
+	}
 	return x.withStream(func(s *stream) error {
 		// Not the request's context: an operation is not called off by a
 		// client that leaves.

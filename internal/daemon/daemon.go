@@ -65,6 +65,8 @@ func Run(o Options) error {
 	early := &earlyLog{}
 	executed, due := activation.Executed(), takePendingSignals()
 	sockets, kept := activation.Inherit(slog.New(early))
+	replies := takeReplies(kept)
+	defer replies.close()
 	predecessor, plan, err := predecessorOrPlan(kept, o.ConfDir)
 	if err != nil {
 		return err
@@ -97,6 +99,7 @@ func Run(o Options) error {
 	d.tellWarnings(plan)
 	d.doors.openUnix(d.runtimeDir)
 	d.doors.openRPC(d.runtimeDir, plan.RPC)
+	go d.conclude(ctx, replies, predecessor) // ends when the supervisor has taken over
 	if predecessor != nil && predecessor.state != nil && predecessor.state.UpdateDue {
 		go d.updateAfterRestart() // ends with the update
 	}
@@ -151,7 +154,7 @@ func (d *daemon) assemble(ctx context.Context, plan *config.Plan, from *predeces
 	if left != nil {
 		go d.salvage(ctx, left)
 	}
-	d.operations = &operations{supervisor: d.supervisor, store: d.store, confDir: d.options.ConfDir, reexec: d.reexec}
+	d.operations = &operations{supervisor: d.supervisor, store: d.store, confDir: d.options.ConfDir, reexec: d.startReexec}
 	d.doors = newDoors(d.log, d.operations)
 	d.operations.applied = d.doors.applyPlan
 	d.herald = newHerald(activation.NewNotifier(d.log), d.supervisor, plan.ReadyTimeout, plan.ShutdownTimeout)

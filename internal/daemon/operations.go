@@ -20,7 +20,7 @@ type operations struct {
 	store      *logs.Store
 	confDir    string
 	// reexec replaces the program of the process.
-	reexec func(context.Context) error
+	reexec func(control.Request) *control.Operation
 	// reloading takes true when a reload begins and false when it is over.
 	reloading chan<- bool
 	// applied is told of each plan that was applied as a whole.
@@ -53,7 +53,7 @@ func (o *operations) Start(ctx context.Context, r control.Request) (*control.Ope
 	case control.VerbReload, control.VerbUpdate:
 		return o.applyConfiguration(ctx, r)
 	case control.VerbReexec:
-		return startReexec(o.reexec), nil
+		return o.reexec(r), nil
 	}
 	return o.supervisor.Operate(ctx, r)
 }

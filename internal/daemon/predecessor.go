@@ -150,10 +150,19 @@ func (m *machine) endUnknown(owner string, birth process.Birth) {
 	m.strike(owner)
 }
 
+// stateReads bounds how often CheckState tries again.
+const stateReads = 10
+
 // CheckState reads a snapshot as a successor would: what a re-execution asks of
 // a binary before it relies on it.
 func CheckState(file *os.File) error {
 	from := readPredecessor(file)
+	for range stateReads { // the daemon may just be writing both slots in turn
+		if !errors.Is(from.err, activation.ErrNoSnapshot) {
+			break
+		}
+		from = readPredecessor(file)
+	}
 	if from.err != nil {
 		return fmt.Errorf("this build can not take over: %w", from.err)
 	}

@@ -69,6 +69,19 @@ func (d *daemon) reexec(ctx context.Context) error {
 	}
 }
 
+// mayReexec asks whether the binary on disk could take over, and does no more.
+func (d *daemon) mayReexec(ctx context.Context) error {
+	if !d.reexecuting.TryLock() {
+		return errReexecUnderWay
+	}
+	defer d.reexecuting.Unlock()
+	path, err := binaryOnDisk()
+	if err != nil {
+		return err
+	}
+	return d.checkBinary(ctx, path)
+}
+
 // binaryOnDisk is the path of the running binary, whatever lies there now.
 func binaryOnDisk() (string, error) {
 	path, err := os.Readlink("/proc/self/exe")
@@ -142,7 +155,7 @@ func (d *daemon) exec(path string) error {
 	d.closeLog()
 	syscall.ForkLock.Lock()
 	defer syscall.ForkLock.Unlock()
-	variable, undo, err := d.keeper.PrepareExec()
+	variable, undo, err := d.keeper.PrepareExec(d.repliesDue())
 	if err != nil {
 		return err
 	}
@@ -152,15 +165,23 @@ func (d *daemon) exec(path string) error {
 	return errors.Join(first, syscall.Exec("/proc/self/exe", os.Args, env))
 }
 
-// startReexec is the operation: its result is told only if it failed.
-func startReexec(reexec func(context.Context) error) *control.Operation {
+// startReexec is the operation. What has come of it the program that is executed
+// tells, see conclude; an error is told here.
+func (d *daemon) startReexec(r control.Request) *control.Operation {
+	do := d.reexec
+	if r.Check {
+		do = d.mayReexec
+	}
 	events := make(chan control.Event, 1)
 	go func() { // ends with the exec, or with its failure
 		began := time.Now()
-		err := reexec(context.Background())
-		events <- control.Event{
-			Kind: control.EventResult, Elapsed: time.Since(began), Result: control.ResultFailed, Error: err.Error(),
+		err := do(context.Background())
+		event := control.Event{Kind: control.EventResult, Elapsed: time.Since(began), Result: control.ResultDone}
+		if err != nil {
+			d.log.Error("the binary on disk is not executed; going on as before", "caller", r.Caller, "error", err)
+			event.Result, event.Error = control.ResultFailed, err.Error()
 		}
+		events <- event
 		close(events)
 	}()
 	return &control.Operation{Events: events}

@@ -53,8 +53,7 @@ func (d *daemon) obey(sig os.Signal, reloads chan<- struct{}) {
 		d.store.Reopen()
 		d.daemonLog.Reopen()
 	case syscall.SIGUSR2:
-		// Ends with the outcome, or with the process.
-		go d.startAndLog(control.Request{Verb: control.VerbReexec, Caller: "signal USR2"})
+		d.startReexec(control.Request{Verb: control.VerbReexec, Caller: "signal USR2"})
 	}
 }
 
@@ -105,13 +104,6 @@ func takePendingSignals() (due []os.Signal) {
 		}
 	}
 	return due
-}
-
-// startAndLog performs an operation and tells its outcome in the log, as nobody
-// else hears of it.
-func (d *daemon) startAndLog(r control.Request) {
-	operation, err := d.operations.Start(context.Background(), r)
-	d.logOutcome(r.Verb, operation, err)
 }
 
 // logOutcome tells in the log what becomes of an operation that was started, or

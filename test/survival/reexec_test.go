@@ -1,8 +1,14 @@
 package survival
 
 import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 	"time"
+
+	"gracevisor/internal/control"
 )
 
 // TestReexec re-executes the daemon again and again.
@@ -51,4 +57,34 @@ func (s *scene) awaitOther(app string, was int) {
 		return now != 0 && now != was
 	})
 	s.AwaitServing(app)
+}
+
+// TestReexecAnswers: who asks for a re-execution gets the result on the same
+// connection, from the program that was executed, at both doors.
+func TestReexecAnswers(t *testing.T) {
+	t.Parallel()
+	s := foreground(t)
+	token, err := os.ReadFile(filepath.Join(s.RunDir, "rpc.token"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	doors := map[string]*control.Client{
+		"control socket": control.NewUnixClient(filepath.Join(s.RunDir, control.SocketFile)),
+		"rpc address":    control.NewTCPClient("127.0.0.1", s.RPCPort, strings.TrimSpace(string(token))),
+	}
+	for name, door := range doors {
+		var events []control.Event
+		err := door.Do(t.Context(), control.Request{Verb: control.VerbReexec}, func(e control.Event) { events = append(events, e) })
+		if err != nil || len(events) != 2 || events[1].Result != control.ResultDone {
+			t.Fatalf("%s: %+v, %v", name, events, err)
+		}
+		if want := fmt.Sprintf("pid %d", s.Status().PID); !strings.Contains(events[0].Message, want) {
+			t.Errorf("%s: %q does not tell the %s", name, events[0].Message, want)
+		}
+	}
+	before := s.holds(s.Status().PID)
+	if err := doors["control socket"].Do(t.Context(), control.Request{Verb: control.VerbReexec, Check: true}, func(control.Event) {}); err != nil {
+		t.Error(err)
+	}
+	s.asBefore(before)
 }

@@ -23,9 +23,10 @@ func TestRefusedReexec(t *testing.T) {
 			{broken, "it is too old"}, {text, "format"}, {hanging, "does not answer"}, {"", "no such file"},
 		} {
 			s.ReplaceBinary(c.binary)
-			r := s.Want(1, "reexec")
-			if !strings.Contains(r.Stderr, c.why) {
-				t.Errorf("with %q it was to be refused with %q:\n%s", c.binary, c.why, r)
+			for _, args := range [][]string{{"reexec", "--check"}, {"reexec"}} {
+				if r := s.Want(1, args...); !strings.Contains(r.Stderr, c.why) {
+					t.Errorf("%q with %q was to be refused with %q:\n%s", args, c.binary, c.why, r)
+				}
 			}
 			if status := s.Status(); !status.Since.Equal(since) {
 				t.Errorf("the daemon is another one: %+v", status)
