@@ -53,6 +53,24 @@ func (c *conn) lastAnswer() bool {
 	if !x.req.KeepAlive || x.unsettled || c.proxy.draining.Load() {
 		return true
 	}
-	// An error that came before the body had been read ends the upload.
-	return x.upload.begun && x.resp.Status >= 400 && !x.upload.read.Load()
+	if !x.upload.begun || x.upload.read.Load() {
+		return false
+	}
+	// The answer came before the body had been read (RFC 9112 §9.3). The rest
+	// is not waited for if nobody wants it, or the client may not send it at
+	// all, or the answer's end will have come first.
+	return x.resp.Status >= 400 || x.req.ExpectContinue || x.wholeAnswer()
+}
+
+// wholeAnswer reports whether all of the answer has come with its head.
+func (x *exchange) wholeAnswer() bool {
+	switch x.resp.Framing {
+	case http1.NoBody:
+		return true
+	case http1.Length:
+		return x.resp.Length <= int64(x.up.len())
+	case http1.Chunked:
+		return x.complete
+	}
+	return false
 }

@@ -42,7 +42,7 @@ type route struct {
 func (a *app) take(r *route) {
 	a.route.Store(r)
 	if r.disposition == wire.Unavailable || r.disposition == wire.Serving && len(r.serving) > 0 {
-		a.queue.wakeAll()
+		a.queue.letGo()
 	}
 }
 

@@ -87,6 +87,29 @@ var dialogues = []dialogue{
 			{clientSends, plainGet}, {appGets, plainToApp}, {appSends, ok0}, {clientGets, ok0},
 		},
 	}, {
+		name: "an answer may end before the body does (RFC 9112 §9.3)",
+		steps: []step{
+			{clientSends, chunkHead + "2\r\nab\r\n"}, {appGets, chunkToApp + "2\r\nab\r\n"},
+			{appSends, chunked200 + "1\r\na\r\n"}, {clientGets, chunked200 + "1\r\na\r\n"},
+			{appSends, "0\r\n\r\n"}, {clientGets, "0\r\n\r\n"},
+			{clientSends, "0\r\n\r\n"}, {appGets, "0\r\n\r\n"},
+			{clientSends, plainGet}, {appGets, plainToApp}, {appSends, ok0}, {clientGets, ok0},
+		},
+	}, {
+		name: "an answer that is whole before the body has come says so (RFC 9112 §9.6)",
+		steps: []step{
+			{clientSends, postHead + "Content-Length: 100000\r\n\r\nab"}, {appGets, postHead + "Content-Length: 100000\r\n{fwd}\r\nab"},
+			{appSends, ok0}, {clientLast, closing(ok0)},
+		},
+	}, {
+		name: "a redirection in place of 100 (RFC 9110 §10.1.1)",
+		steps: []step{
+			{clientSends, expectHead + "\r\n"}, {appGets, expectHead + "{fwd}\r\n"},
+			{appSends, "HTTP/1.1 307 Elsewhere\r\nDate: x\r\nLocation: /b\r\nContent-Length: 9\r\n\r\nelse"},
+			{clientGets, "HTTP/1.1 307 Elsewhere\r\nDate: x\r\nLocation: /b\r\nContent-Length: 9\r\nConnection: close\r\n\r\nelse"},
+			{appSends, "where"}, {clientLast, "where"},
+		},
+	}, {
 		name: "events come without delay (RFC 9112 §6.3)",
 		steps: []step{
 			{clientSends, plainGet}, {appGets, plainToApp},

@@ -10,6 +10,9 @@ import (
 // pool if it is at rest, and the client's goes on if both know that it does.
 func (c *conn) settle(err error) fate {
 	x := c.x
+	if err == nil && !x.closing {
+		c.awaitUpload()
+	}
 	read := !x.upload.needed || x.upload.read.Load()
 	c.stopUpload()
 	rest := err == nil && x.resp.KeepAlive && x.resp.Framing != http1.UntilClose &&

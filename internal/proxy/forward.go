@@ -45,6 +45,7 @@ func (c *conn) acquire() fate {
 			return proceed
 		}
 		if !r.holding() {
+			x.app.queue.handOn(&x.waiter)
 			return c.fail(503)
 		}
 		retry := len(x.retry.tried) > 0
@@ -97,13 +98,17 @@ func (c *conn) connect() (*upstream, error) {
 	in := x.instance
 	now := monotime()
 	c.waiting.Store(now)
+	defer x.app.queue.handOn(&x.waiter)
 	if !x.retry.fresh && !x.upload.needed {
 		if u := in.pool.take(now, !idempotent(x.req.Method)); u != nil {
 			return u, nil
 		}
 	}
 	by := deadline(x.route.traffic.ConnectTimeout)
-	return c.proxy.sweep.dial(&in.address, by, &c.gone, func(u *upstream) { c.up.Store(u) })
+	return c.proxy.sweep.dial(&in.address, by, &c.gone, func(u *upstream) {
+		c.up.Store(u)
+		x.app.queue.handOn(&x.waiter)
+	})
 }
 
 func (c *conn) refusedBy(err error) outcome {

@@ -10,11 +10,15 @@ import (
 )
 
 // A queue holds the requests and connections that wait for an instance, in the
-// order in which they came.
+// order in which they came, and lets them go in that order: each one wakes the
+// next when its connection to the instance is on the way, which no one can hold
+// up. So an app meets them one after the other.
 type queue struct {
 	mu          sync.Mutex
 	first, last *waiter
 	n           int
+	round       uint64 // tables that let go whoever had joined before
+	going       bool   // somebody has been woken who has not woken the next yet
 }
 
 // A waiter is one that waits. It waits on its own client's socket, so that it
@@ -22,9 +26,11 @@ type queue struct {
 type waiter struct {
 	sock       *sock
 	woken      atomic.Bool
-	halfClosed bool // the client had sent its end before
+	halfClosed bool // that the client sends its end does not mean that it has gone
 	left       bool // the client has gone
 	queued     bool
+	round      uint64 // of the queue when it joined
+	turn       bool   // it has to wake the next one
 	prev, next *waiter
 }
 
@@ -39,7 +45,7 @@ func (q *queue) join(w *waiter, limit int, current func() bool) (joined, full bo
 		return false, true
 	}
 	w.woken.Store(false)
-	w.left, w.queued = false, true
+	w.left, w.queued, w.round = false, true, q.round
 	w.prev, w.next = q.last, nil
 	if q.last != nil {
 		q.last.next = w
@@ -75,16 +81,39 @@ func (q *queue) remove(w *waiter) {
 	q.n--
 }
 
-// wakeAll wakes all, the first one first: the table has changed.
-func (q *queue) wakeAll() {
+// letGo wakes all who wait now, one after the other: the table has changed. Who
+// joins later waits for the next one.
+func (q *queue) letGo() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	for q.first != nil {
-		w := q.first
-		q.remove(w)
-		w.woken.Store(true)
-		w.sock.file.SetReadDeadline(past)
+	q.round++
+	if !q.going {
+		q.wakeFirst()
 	}
+}
+
+// wakeFirst wakes the one that has waited longest, if it is to go. q.mu is held.
+func (q *queue) wakeFirst() {
+	w := q.first
+	if q.going = w != nil && w.round < q.round; !q.going {
+		return
+	}
+	q.remove(w)
+	w.turn = true
+	w.woken.Store(true)
+	w.sock.file.SetReadDeadline(past)
+}
+
+// handOn wakes who comes after w, if w was woken and has not done so. It has to
+// be called before w waits for anything again, or ends.
+func (q *queue) handOn(w *waiter) {
+	if !w.turn {
+		return
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	w.turn = false
+	q.wakeFirst()
 }
 
 func (q *queue) len() int {
@@ -128,12 +157,14 @@ const (
 // hold_timeout in all, and returns nil then. If retry is set it returns after a
 // short pause as well.
 func (c *conn) hold(a *app, r *route, w *waiter, t *patience, retry bool) error {
+	a.queue.handOn(w)
 	if t.until == 0 {
 		t.until = monotime() + int64(r.traffic.HoldTimeout)
 		t.pause = minRetryPause
 		a.counters.of(c).held.Add(1)
 		w.sock = &c.sock
-		w.halfClosed, _ = pending(c.sock.fd)
+		hup, _ := pending(c.sock.fd)
+		w.halfClosed = hup || r.tcp // where it may be all that the client has to say
 	}
 	if r.traffic.HoldTimeout > 0 && monotime() >= t.until {
 		return errHoldTimeout
@@ -147,6 +178,9 @@ func (c *conn) hold(a *app, r *route, w *waiter, t *patience, retry bool) error 
 	}
 	err := c.wait(w, r, t, retry)
 	a.queue.part(w)
+	if err != nil {
+		a.queue.handOn(w)
+	}
 	return err
 }
 

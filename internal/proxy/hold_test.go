@@ -42,6 +42,68 @@ func TestHold(t *testing.T) {
 	}
 }
 
+// TestHoldOrder: those who waited reach the app in the order in which they came,
+// though some have left meanwhile, and each of two tables lets some go.
+func TestHoldOrder(t *testing.T) {
+	for _, mode := range []string{"http", "tcp"} {
+		t.Run(mode, func(t *testing.T) {
+			r := newRig(t, func(a *wire.App) { a.Mode = mode })
+			r.apply()
+			app := listenHere(t)
+			const n = 60
+			var clients []*peer
+			for i := range n {
+				c := r.dial()
+				c.send("GET /" + itoa(i) + " HTTP/1.1\r\nHost: h\r\n\r\n")
+				eventually(t, "it waits", func() bool { return r.counters().Holding == i+1 })
+				clients = append(clients, c)
+			}
+			for i, c := range clients {
+				if i%10 == 5 {
+					c.Conn.(*net.TCPConn).SetLinger(0)
+					c.Close()
+				}
+			}
+			eventually(t, "some have left", func() bool { return r.counters().Holding == n-n/10 })
+			r.serve(app.Addr().String())
+			r.apply()
+			for i := range n {
+				if i%10 == 5 {
+					continue
+				}
+				c, err := app.Accept()
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer c.Close()
+				if h := newPeer(t, c).head(); !strings.HasPrefix(h, "GET /"+itoa(i)+" ") {
+					t.Fatalf("after %d came %.20q", i-1, h)
+				}
+			}
+		})
+	}
+}
+
+// TestHoldHalfClosed: who has said all that it has to say before there is an
+// instance waits on in TCP mode, where that is no sign of having left.
+func TestHoldHalfClosed(t *testing.T) {
+	r := newRig(t, tcpMode)
+	r.apply()
+	clients := make([]*peer, 20)
+	for i := range clients {
+		clients[i] = r.dial()
+		clients[i].send("hello")
+		eventually(t, "it waits", func() bool { return r.counters().Holding == i+1 })
+		clients[i].Conn.(*net.TCPConn).CloseWrite()
+	}
+	r.serve(newBackend(t, echo).addr)
+	for _, c := range clients {
+		if got, err := c.rest(); got != "hello" || err != nil {
+			t.Errorf("got %q, %v", got, err)
+		}
+	}
+}
+
 func TestHoldTimeout(t *testing.T) {
 	r := newRig(t, func(a *wire.App) { a.Traffic.HoldTimeout = 30 * time.Millisecond })
 	r.apply()

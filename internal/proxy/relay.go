@@ -10,6 +10,7 @@ func (c *conn) relay() {
 	count.requests.Add(1)
 	var r retry
 	w := new(waiter)
+	defer a.queue.handOn(w)
 	for {
 		in, u := c.reach(a, w, &r)
 		if in == nil {
@@ -41,7 +42,8 @@ func (c *conn) reach(a *app, w *waiter, r *retry) (*instance, *upstream) {
 			r.tried = r.tried[:0]
 			continue
 		}
-		u, err := c.proxy.sweep.dial(&in.address, deadline(rt.traffic.ConnectTimeout), &c.gone, nil)
+		u, err := c.proxy.sweep.dial(&in.address, deadline(rt.traffic.ConnectTimeout), &c.gone,
+			func(*upstream) { a.queue.handOn(w) })
 		if err == nil {
 			in.requests.Add(1)
 			return in, u

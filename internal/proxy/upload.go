@@ -3,6 +3,7 @@ package proxy
 import (
 	"errors"
 	"sync/atomic"
+	"time"
 
 	"gracevisor/internal/proxy/http1"
 )
@@ -45,6 +46,22 @@ func (c *conn) startUpload(to *upstream) {
 	u.begun, u.conn, u.to = true, c, to
 	c.sock.readCancel, to.writeCancel = &u.cancel, &u.cancel
 	go u.run()
+}
+
+// awaitUpload gives it a moment to come to its end by itself, as the answer has
+// ended and the client was not told that the connection does.
+func (c *conn) awaitUpload() {
+	u := &c.x.upload
+	if !u.begun {
+		return
+	}
+	moment := time.NewTimer(lingerTime)
+	defer moment.Stop()
+	select {
+	case <-u.done:
+		u.done <- struct{}{} // for stopUpload
+	case <-moment.C:
+	}
 }
 
 // stopUpload ends it. Afterwards read tells whether the client's next bytes are
