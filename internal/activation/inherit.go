@@ -21,7 +21,7 @@ const firstListenFD = 3
 // of them are taken out of the environment.
 func takePassed(log *slog.Logger) (sockets []*os.File, kept map[string]*os.File) {
 	if err := checkListenFDs(); err != nil {
-		log.Error("cannot take files from the service manager", "error", err)
+		log.Error("cannot take all files from the service manager", "error", err)
 	}
 	kept = make(map[string]*os.File)
 	for _, file := range activation.Files(true) {
@@ -64,7 +64,9 @@ func listenersOf(log *slog.Logger, sockets []*os.File) []*Listener {
 }
 
 // checkListenFDs says what is wrong with LISTEN_PID and LISTEN_FDS. That they
-// are for another process is not wrong: they were inherited by mistake.
+// are for another process is not wrong: they were inherited by mistake. It lowers
+// a number that promises more than there is: what comes after is not ours to use,
+// nor to close.
 func checkListenFDs() error {
 	pid, fds := os.Getenv("LISTEN_PID"), os.Getenv("LISTEN_FDS")
 	if pid == "" && fds == "" {
@@ -79,12 +81,21 @@ func checkListenFDs() error {
 	if err != nil || n < 0 {
 		return fmt.Errorf("read LISTEN_FDS: %q is not a number of file descriptors", fds)
 	}
-	for fd := firstListenFD; fd < firstListenFD+n; fd++ {
-		if _, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0); err != nil {
-			return fmt.Errorf("read LISTEN_FDS: it promises %d file descriptors, but %d is not open", n, fd)
+	for i := range n {
+		if !wasPassed(firstListenFD + i) {
+			os.Setenv("LISTEN_FDS", strconv.Itoa(i))
+			return fmt.Errorf("read LISTEN_FDS: it promises %d file descriptors, but %d was not passed", n, firstListenFD+i)
 		}
 	}
 	return nil
+}
+
+// wasPassed reports whether a descriptor is one with which this program was
+// executed. Those that it has opened itself, Go's runtime among them, are closed
+// on exec.
+func wasPassed(fd int) bool {
+	flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0)
+	return err == nil && flags&unix.FD_CLOEXEC == 0
 }
 
 // inherit makes a Listener of a file that was passed. The file description is

@@ -78,22 +78,28 @@ func (l *Listener) Close() error {
 
 // Queue tells how many connections wait to be accepted and how many may. For a
 // listening socket that is what TCP_INFO holds in unacked and sacked (tcp(7),
-// and the kernel's tcp_get_info).
+// and the kernel's tcp_get_info); of a Unix socket sock_diag(7) tells it.
 func (l *Listener) Queue() (waiting, backlog int, err error) {
+	read := tcpQueue
 	if l.Path != "" {
-		return 0, 0, nil // the kernel does not tell it of a Unix socket
+		read = unixQueue
 	}
 	raw, err := l.File.SyscallConn()
 	if err != nil {
-		return 0, 0, fmt.Errorf("read queue of %s: %w", l.Address, err)
+		return 0, 0, fmt.Errorf("read queue of %s: %w", l.Name(), err)
 	}
-	var info *unix.TCPInfo
-	var infoErr error
-	err = raw.Control(func(fd uintptr) {
-		info, infoErr = unix.GetsockoptTCPInfo(int(fd), unix.IPPROTO_TCP, unix.TCP_INFO)
-	})
-	if err := errors.Join(err, infoErr); err != nil {
-		return 0, 0, fmt.Errorf("read queue of %s: %w", l.Address, err)
+	var queueErr error
+	err = raw.Control(func(fd uintptr) { waiting, backlog, queueErr = read(int(fd)) })
+	if err := errors.Join(err, queueErr); err != nil {
+		return 0, 0, fmt.Errorf("read queue of %s: %w", l.Name(), err)
+	}
+	return waiting, backlog, nil
+}
+
+func tcpQueue(fd int) (waiting, backlog int, err error) {
+	info, err := unix.GetsockoptTCPInfo(fd, unix.IPPROTO_TCP, unix.TCP_INFO)
+	if err != nil {
+		return 0, 0, err
 	}
 	return int(info.Unacked), int(info.Sacked), nil
 }

@@ -3,6 +3,7 @@ package activation
 import (
 	"fmt"
 	"net"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -36,6 +37,26 @@ func TestQueue(t *testing.T) {
 	}
 	if _, _, err := unix.Accept4(descriptor(t, l.File), unix.SOCK_CLOEXEC); err != unix.EAGAIN {
 		t.Errorf("an empty queue gives %v", err)
+	}
+}
+
+// TestQueueOfAUnixSocket: it is told of those as well.
+func TestQueueOfAUnixSocket(t *testing.T) {
+	l, err := BindUnix(filepath.Join(t.TempDir(), "s"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	for n := range 3 {
+		waiting, backlog, err := l.Queue()
+		if err != nil || waiting != n || backlog < 1 || backlog > Backlog {
+			t.Fatalf("%d of %d wait, not %d, %v", waiting, backlog, n, err)
+		}
+		c, err := net.Dial("unix", l.Path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
 	}
 }
 

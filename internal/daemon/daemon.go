@@ -157,7 +157,7 @@ func (d *daemon) assemble(ctx context.Context, plan *config.Plan, from *predeces
 	d.operations = &operations{supervisor: d.supervisor, store: d.store, confDir: d.options.ConfDir, reexec: d.startReexec}
 	d.doors = newDoors(d.log, d.operations)
 	d.operations.applied = d.doors.applyPlan
-	d.herald = newHerald(activation.NewNotifier(d.log), d.supervisor, plan.ReadyTimeout, plan.ShutdownTimeout)
+	d.herald = newHerald(activation.NewNotifier(d.log), d.supervisor, plan.ReadyTimeout)
 	d.operations.reloading = d.herald.reloads
 	go d.herald.run(ctx)
 	return nil

@@ -26,8 +26,6 @@ type herald struct {
 	readyAt time.Time
 	// reloads takes true when a reload begins and false when one ends.
 	reloads chan bool
-	// stopWithin bounds how often a stop asks for more time.
-	stopWithin time.Duration
 
 	ready     bool
 	reloading int
@@ -36,10 +34,10 @@ type herald struct {
 	alive     time.Time
 }
 
-func newHerald(n *activation.Notifier, s *supervisor.Supervisor, readyTimeout, shutdownTimeout time.Duration) *herald {
+func newHerald(n *activation.Notifier, s *supervisor.Supervisor, readyTimeout time.Duration) *herald {
 	return &herald{
 		notifier: n, summary: s.Summary, reloads: make(chan bool, 16),
-		readyAt: time.Now().Add(readyTimeout), stopWithin: shutdownTimeout,
+		readyAt: time.Now().Add(readyTimeout),
 	}
 }
 
@@ -114,7 +112,7 @@ func (h *herald) tell(ctx context.Context) {
 	text := sum.String()
 	switch {
 	case sum.Stopping:
-		h.tellStopping(text)
+		h.tellStopping(text, sum.ShutdownTimeout)
 	case !h.ready && (sum.Settled || time.Now().After(h.readyAt)):
 		h.ready = true
 		h.notifier.Ready(text)
@@ -129,14 +127,14 @@ func (h *herald) tell(ctx context.Context) {
 }
 
 // tellStopping asks for more time as long as the stop may take.
-func (h *herald) tellStopping(text string) {
+func (h *herald) tellStopping(text string, within time.Duration) {
 	if h.stopping.IsZero() {
 		h.stopping = time.Now()
 		h.notifier.Stopping(text)
 	} else if text != h.told {
 		h.notifier.Status(text)
 	}
-	if left := h.stopWithin - time.Since(h.stopping); left > 0 {
+	if left := within - time.Since(h.stopping); left > 0 {
 		h.notifier.Extend(min(extension, left+time.Second))
 	}
 }

@@ -16,8 +16,10 @@ type Summary struct {
 	// Settled: a worker serves, and each app that is to run serves or has
 	// failed.
 	Settled bool
-	// Stopping: the daemon is being stopped.
-	Stopping bool
+	// Stopping: the daemon is being stopped, which takes ShutdownTimeout at
+	// most.
+	Stopping        bool
+	ShutdownTimeout time.Duration
 	// LastCrash is when the daemon last crashed, if it has.
 	LastCrash time.Time
 }
@@ -53,7 +55,7 @@ func (s Summary) String() string {
 
 // summary counts the apps.
 func (s *Supervisor) summary() Summary {
-	sum := Summary{Stopping: s.stopping != nil}
+	sum := Summary{Stopping: s.stopping != nil, ShutdownTimeout: s.plan.ShutdownTimeout}
 	for _, a := range s.apps {
 		switch a.state() {
 		case "serving", "restarting":
