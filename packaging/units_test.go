@@ -43,7 +43,7 @@ func settings(t *testing.T, file string) (found []string) {
 func TestNeededSettings(t *testing.T) {
 	for file, needed := range map[string][]string{
 		"systemd/gracevisor.service": {
-			"Unit.StartLimitIntervalSec=0", "Unit.Wants=gracevisor-apps.service", "Unit.After=gracevisor-apps.service",
+			"Unit.StartLimitIntervalSec=0", "Unit.Wants=gracevisor-apps.service gracevisor-running.target", "Unit.After=gracevisor-apps.service",
 			"Service.Type=notify", "Service.NotifyAccess=main", "Service.ExecReload=/usr/bin/gracevisorctl reload",
 			"Service.Restart=always", "Service.RestartSec=100ms", "Service.KillMode=mixed", "Service.WatchdogSec=20s",
 			"Service.RuntimeDirectory=gracevisor", "Service.RuntimeDirectoryPreserve=restart", "Service.StateDirectory=gracevisor",
@@ -57,11 +57,12 @@ func TestNeededSettings(t *testing.T) {
 			"Unit.ConditionPathExists=/run/systemd/generator/gracevisor.socket.d/50-gracevisor.conf",
 		},
 		"systemd/gracevisor-apps.service": {
-			"Unit.StopPropagatedFrom=gracevisor.service", "Unit.RefuseManualStop=yes", "Unit.StartLimitIntervalSec=0",
+			"Unit.StopPropagatedFrom=gracevisor-running.target", "Unit.RefuseManualStop=yes", "Unit.StartLimitIntervalSec=0",
 			"Service.Type=forking", "Service.GuessMainPID=no", "Service.ExecStart=/usr/sbin/gracevisord holder",
 			"Service.Delegate=yes", "Service.KillMode=control-group", "Service.TasksMax=infinity", "Service.OOMPolicy=continue",
 			"Service.RuntimeDirectory=gracevisor-apps", "Service.Slice=gracevisor.slice",
 		},
+		"systemd/gracevisor-running.target": {"Unit.PartOf=gracevisor.service", "Unit.RefuseManualStop=yes"},
 	} {
 		have := settings(t, file)
 		for _, setting := range needed {
@@ -113,7 +114,7 @@ func TestUnitsVerify(t *testing.T) {
 	}
 	dir := t.TempDir()
 	files, err := filepath.Glob("systemd/gracevisor*")
-	if err != nil || len(files) != 4 {
+	if err != nil || len(files) != 5 {
 		t.Fatalf("units %q: %v", files, err)
 	}
 	var units []string

@@ -35,6 +35,7 @@ type Options struct {
 type daemon struct {
 	options    Options
 	runtimeDir string
+	stateDir   string // "": there is none
 	log        *slog.Logger
 	daemonLog  *logs.DaemonLog
 	store      *logs.Store
@@ -67,12 +68,13 @@ func Run(o Options) error {
 	sockets, kept := activation.Inherit(slog.New(early))
 	replies := takeReplies(kept)
 	defer replies.close()
-	predecessor, plan, err := predecessorOrPlan(kept, o.ConfDir)
+	predecessor, plan, err := predecessorOrPlan(slog.New(early), kept, o.ConfDir, stateDirectory())
 	if err != nil {
+		early.replay(slog.New(slog.NewTextHandler(o.Stderr, nil))) // there is no other log
 		return err
 	}
 	d := &daemon{
-		options: o, runtimeDir: control.RuntimeDirectory(),
+		options: o, runtimeDir: control.RuntimeDirectory(), stateDir: stateDirectory(),
 		execs: make(chan string), ending: make(chan struct{}),
 	}
 	if err := control.PrepareRuntimeDirectory(d.runtimeDir); err != nil {
@@ -97,6 +99,7 @@ func Run(o Options) error {
 	}
 	go d.supervisor.Run() // ends with Stop
 	d.tellWarnings(plan)
+	d.rememberPlan(plan)
 	d.doors.openUnix(d.runtimeDir)
 	d.doors.openRPC(d.runtimeDir, plan.RPC)
 	go d.conclude(ctx, replies, predecessor) // ends when the supervisor has taken over
@@ -156,11 +159,17 @@ func (d *daemon) assemble(ctx context.Context, plan *config.Plan, from *predeces
 	}
 	d.operations = &operations{supervisor: d.supervisor, store: d.store, confDir: d.options.ConfDir, reexec: d.startReexec}
 	d.doors = newDoors(d.log, d.operations)
-	d.operations.applied = d.doors.applyPlan
+	d.operations.applied = d.putIntoForce
 	d.herald = newHerald(activation.NewNotifier(d.log), d.supervisor, plan.ReadyTimeout)
 	d.operations.reloading = d.herald.reloads
 	go d.herald.run(ctx)
 	return nil
+}
+
+// putIntoForce does what the supervisor does not when a plan is put into force.
+func (d *daemon) putIntoForce(plan *config.Plan) {
+	d.doors.applyPlan(plan)
+	d.rememberPlan(plan)
 }
 
 func (d *daemon) tellWarnings(plan *config.Plan) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 
 	"gracevisor/internal/activation"
@@ -27,8 +28,8 @@ type predecessor struct {
 // predecessorOrPlan reads the state of the daemon before this one, which holds
 // its plan: the configuration's files are not looked at then, because a file
 // that is just being changed must not change anything. Without one the
-// configuration is read.
-func predecessorOrPlan(kept map[string]*os.File, confDir string) (*predecessor, *config.Plan, error) {
+// configuration is read, or what was good of it last.
+func predecessorOrPlan(log *slog.Logger, kept map[string]*os.File, confDir, stateDir string) (*predecessor, *config.Plan, error) {
 	var from *predecessor
 	if file := kept[stateName]; file != nil {
 		from = readPredecessor(file)
@@ -38,7 +39,7 @@ func predecessorOrPlan(kept map[string]*os.File, confDir string) (*predecessor, 
 	} else if len(kept) > 0 {
 		from = &predecessor{err: errNoSnapshot}
 	}
-	plan, err := config.Load(confDir)
+	plan, err := planToStartWith(log, confDir, stateDir)
 	return from, plan, err
 }
 

@@ -24,7 +24,7 @@ func TestInstall(t *testing.T) {
 	if got := s.Run("dpkg", "--verify", "gracevisor"); got != "" {
 		t.Errorf("dpkg --verify: %s", got)
 	}
-	verify := s.Try("systemd-analyze", "verify", "--man=no", daemonUnit, socketUnit, appsUnit, "gracevisor.slice")
+	verify := s.Try("systemd-analyze", "verify", "--man=no", daemonUnit, socketUnit, appsUnit, targetUnit, "gracevisor.slice")
 	if verify.Code != 0 || verify.Stdout+verify.Stderr != "" {
 		t.Errorf("%v", verify)
 	}
@@ -139,7 +139,7 @@ func (s *service) nothingRuns() {
 	}
 	// Until the purge it stays enabled, for the next installation; but there is
 	// nothing to be started.
-	for _, unit := range []string{daemonUnit, socketUnit, appsUnit} {
+	for _, unit := range []string{daemonUnit, socketUnit, appsUnit, targetUnit} {
 		if got := s.Property(unit, "LoadState"); got != "not-found" {
 			s.t.Errorf("%s is %s", unit, got)
 		}

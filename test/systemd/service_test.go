@@ -23,6 +23,7 @@ const (
 	daemonUnit = "gracevisor.service"
 	socketUnit = "gracevisor.socket"
 	appsUnit   = "gracevisor-apps.service"
+	targetUnit = "gracevisor-running.target"
 )
 
 // service is the package in a machine.
