@@ -20,6 +20,8 @@ var statusOf = map[Code]int{
 	CodeBusy:          http.StatusServiceUnavailable,
 	CodeUnsupported:   http.StatusNotImplemented,
 	CodeInternal:      http.StatusInternalServerError,
+	CodeNoSuchJob:     http.StatusNotFound,
+	CodeJobCanceled:   http.StatusConflict,
 }
 
 // errorBody is the JSON of every error answer.

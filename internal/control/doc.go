@@ -6,6 +6,10 @@
 //	                                           ├─▶ Server ──▶ Operations (the daemon)
 //	browser, curl, Client ────▶ rpc.host:port ─┘
 //
+// D-Bus is a third door, in package bus. The Feed tells whoever watches what
+// happens: the owner of the state never waits for a watcher, and of one that does
+// not keep up the watch ends.
+//
 // Both doors speak the same HTTP/1.1 and JSON. They differ in whom they let in:
 //
 //   - The Unix door: root, the daemon's own user, and members of the group
@@ -55,6 +59,9 @@
 //	GET  /v1/version                          Version
 //	GET  /v1/apps/NAME/output[?n=50][&follow=1]  stream of OutputLine
 //	POST /v1/operations                       stream of Event
+//	GET  /v1/jobs                             {"jobs": [Job, …]}
+//	POST /v1/jobs/ID/cancel                   {"canceled": true}; its body is {}
+//	GET  /v1/events                           stream of Notice, as it happens
 //	GET  /                                    a page for browsers
 //
 // The types of operations.go, with the names of their JSON tags, are the
@@ -87,6 +94,7 @@
 //
 //	404 no-such-app       422 config-invalid   400 bad-request
 //	403 not-permitted     503 stopping, busy   501 unsupported   500 internal
+//	404 no-such-job       409 job-canceled
 //
 // and, with the code bad-request, 404 (no such path), 405, 408, 413 and 415;
 // 401 with not-permitted is a wrong token. Only a request that is not HTTP, or

@@ -27,8 +27,8 @@ type exchange struct {
 	rc   *http.ResponseController
 	// caller says who asks, for the log.
 	caller string
-	// app is the NAME of the path, where it has one.
-	app string
+	// name is the NAME of the path, where it has one.
+	name string
 }
 
 // ServeHTTP admits the request, finds its route and answers.

@@ -30,6 +30,9 @@ type fakeOps struct {
 	start   func(ctx context.Context, req Request) (*Operation, error)
 	output  func(ctx context.Context, app string, n int, follow bool) ([]OutputLine, <-chan OutputLine, error)
 	sockets func() ([]Socket, error)
+	jobs    func() ([]Job, error)
+	cancel  func(id uint32, caller string) error
+	feed    Feed
 }
 
 var errUnexpected = errors.New("the test does not expect this call")
@@ -61,6 +64,28 @@ func (f *fakeOps) Sockets(context.Context) ([]Socket, error) {
 	}
 	return f.sockets()
 }
+
+func (f *fakeOps) Overview(ctx context.Context, apps []string) (*Status, error) {
+	return f.Status(ctx, apps)
+}
+
+func (f *fakeOps) Settings(context.Context, string) (*Settings, error) { return nil, errUnexpected }
+
+func (f *fakeOps) Jobs(context.Context) ([]Job, error) {
+	if f.jobs == nil {
+		return nil, errUnexpected
+	}
+	return f.jobs()
+}
+
+func (f *fakeOps) CancelJob(_ context.Context, id uint32, caller string) error {
+	if f.cancel == nil {
+		return errUnexpected
+	}
+	return f.cancel(id, caller)
+}
+
+func (f *fakeOps) Watch() *Watch { return f.feed.Watch() }
 
 func (f *fakeOps) Version() Version {
 	return Version{Version: "1.2.3", Commit: "0123abc", Go: runtime.Version()}

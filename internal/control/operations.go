@@ -6,8 +6,8 @@ import (
 )
 
 // Operations is what the doors can do with the daemon: the one set of
-// operations behind the control socket, the RPC address and (later) D-Bus. All
-// methods may be called from any goroutine.
+// operations behind the control socket, the RPC address and D-Bus. All methods
+// may be called from any goroutine.
 type Operations interface {
 	// Status tells the state of the named apps, or of all. An unknown name
 	// is an *Error with CodeNoSuchApp.
@@ -24,6 +24,19 @@ type Operations interface {
 	Sockets(ctx context.Context) ([]Socket, error)
 	// Version is the daemon's.
 	Version() Version
+	// Overview is Status without what takes long to find out: strays, memory
+	// and CPU time.
+	Overview(ctx context.Context, apps []string) (*Status, error)
+	// Settings are what an app is run with. They may hold secrets: only who
+	// may manage the app is to see them.
+	Settings(ctx context.Context, app string) (*Settings, error)
+	// Jobs lists what is under way, the oldest first.
+	Jobs(ctx context.Context) ([]Job, error)
+	// CancelJob calls a job off. It fails, with an *Error, if there is none of
+	// this number, or if it can not be called off.
+	CancelJob(ctx context.Context, id uint32, caller string) error
+	// Watch begins to tell of what happens; the caller closes the Watch.
+	Watch() *Watch
 }
 
 // Verb names an operation.
@@ -64,6 +77,9 @@ type Operation struct {
 	// VerbUpdate and VerbReload one more result, with an empty App, may come
 	// first or last: what concerns the daemon as a whole.
 	Events <-chan Event
+	// Jobs are those that it has begun: for an operation on named apps one of
+	// each, some of which may be over; for all others one of the whole.
+	Jobs []Job
 }
 
 // EventKind tells the kinds of Event apart.
@@ -112,6 +128,8 @@ type Status struct {
 	Version string    `json:"version"`
 	PID     int       `json:"pid"`
 	Since   time.Time `json:"since"`
+	// ConfigFile is the path of the configuration.
+	ConfigFile string `json:"config_file,omitempty"`
 	// LastCrash is when the daemon was last killed or hung, and went on.
 	LastCrash *time.Time  `json:"last_crash,omitempty"`
 	Workers   []Worker    `json:"workers"`
@@ -120,6 +138,9 @@ type Status struct {
 	// "pid 4711 (sh) of demo".
 	Strays []string `json:"strays,omitempty"`
 }
+
+// WorkerServing is the state of a worker that takes new connections.
+const WorkerServing = "serving"
 
 // Worker is a living generation of the proxy worker.
 type Worker struct {
@@ -150,8 +171,12 @@ type AppStatus struct {
 	// checks, since the app was last started by an operator.
 	Restarts  uint64 `json:"restarts"`
 	LastError string `json:"last_error,omitempty"`
-	// Since is when State was entered.
-	Since    time.Time    `json:"since"`
+	// Since is when State was entered; SinceMonotonic is the same on the
+	// kernel's CLOCK_MONOTONIC.
+	Since          time.Time     `json:"since"`
+	SinceMonotonic time.Duration `json:"since_monotonic_ns"`
+	// Retrying: it is being started, and waits between two tries.
+	Retrying bool         `json:"retrying,omitempty"`
 	Counters *AppCounters `json:"counters,omitempty"`
 }
 
@@ -240,6 +265,10 @@ const (
 	CodeInternal      Code = "internal"
 	// CodeBusy: a door has as many streams open as it may have.
 	CodeBusy Code = "busy"
+	// CodeNoSuchJob: no job of this number is under way.
+	CodeNoSuchJob Code = "no-such-job"
+	// CodeJobCanceled: the job was called off before.
+	CodeJobCanceled Code = "job-canceled"
 )
 
 // Error is an error that crosses a door.

@@ -19,6 +19,18 @@ var routes = map[string]struct {
 	"/v1/sockets":    {http.MethodGet, serveSockets},
 	"/v1/version":    {http.MethodGet, serveVersion},
 	"/v1/operations": {http.MethodPost, serveOperation},
+	"/v1/jobs":       {http.MethodGet, serveJobs},
+	"/v1/events":     {http.MethodGet, serveEvents},
+}
+
+// named are the paths that have a name in their middle.
+var named = []struct {
+	before, after string
+	method        string
+	serve         handler
+}{
+	{"/v1/apps/", "/output", http.MethodGet, serveOutput},
+	{"/v1/jobs/", "/cancel", http.MethodPost, serveCancel},
 }
 
 // route finds the handler of the request. http.ServeMux is not used because it
@@ -26,14 +38,16 @@ var routes = map[string]struct {
 func (x *exchange) route() (handler, *refusal) {
 	path := x.r.URL.Path
 	found, ok := routes[path]
-	if !ok {
-		name, isApp := strings.CutPrefix(path, "/v1/apps/")
-		name, isOutput := strings.CutSuffix(name, "/output")
-		if !isApp || !isOutput || name == "" || strings.Contains(name, "/") {
-			return nil, refuse(http.StatusNotFound, CodeBadRequest, "no such path: %q", path)
+	for _, n := range named {
+		name, begins := strings.CutPrefix(path, n.before)
+		name, ends := strings.CutSuffix(name, n.after)
+		if begins && ends && name != "" && !strings.Contains(name, "/") {
+			x.name, ok = name, true
+			found.method, found.serve = n.method, n.serve
 		}
-		x.app = name
-		found.method, found.serve = http.MethodGet, serveOutput
+	}
+	if !ok {
+		return nil, refuse(http.StatusNotFound, CodeBadRequest, "no such path: %q", path)
 	}
 	if x.r.Method != found.method {
 		ref := refuse(http.StatusMethodNotAllowed, CodeBadRequest,

@@ -60,7 +60,7 @@ func serveOutput(x *exchange) error {
 		return err
 	}
 	return x.withStream(func(s *stream) error {
-		past, coming, err := x.door.ops.Output(x.r.Context(), x.app, n, follow)
+		past, coming, err := x.door.ops.Output(x.r.Context(), x.name, n, follow)
 		if err != nil {
 			return err
 		}

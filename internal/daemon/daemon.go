@@ -144,6 +144,7 @@ func (d *daemon) assemble(ctx context.Context, plan *config.Plan, from *predeces
 		System:    d.machine.system(),
 		Plan:      plan,
 		Version:   version.String(),
+		Feed:      new(control.Feed),
 		Inherited: d.inheritance(ctx, from),
 	}
 	left := d.findWreck(plan, from, kept)
@@ -157,7 +158,9 @@ func (d *daemon) assemble(ctx context.Context, plan *config.Plan, from *predeces
 	if left != nil {
 		go d.salvage(ctx, left)
 	}
-	d.operations = &operations{supervisor: d.supervisor, store: d.store, confDir: d.options.ConfDir, reexec: d.startReexec}
+	d.operations = &operations{
+		supervisor: d.supervisor, store: d.store, feed: options.Feed, confDir: d.options.ConfDir, reexec: d.startReexec,
+	}
 	d.doors = newDoors(d.log, d.operations)
 	d.operations.applied = d.putIntoForce
 	d.herald = newHerald(activation.NewNotifier(d.log), d.supervisor, plan.ReadyTimeout)

@@ -18,9 +18,10 @@ import (
 type operations struct {
 	supervisor *supervisor.Supervisor
 	store      *logs.Store
+	feed       *control.Feed
 	confDir    string
 	// reexec replaces the program of the process.
-	reexec func(control.Request) *control.Operation
+	reexec func(context.Context, control.Request) (*control.Operation, error)
 	// reloading takes true when a reload begins and false when it is over.
 	reloading chan<- bool
 	// applied is told of each plan that was applied as a whole.
@@ -42,6 +43,27 @@ func (o *operations) Sockets(ctx context.Context) ([]control.Socket, error) {
 	return o.supervisor.Sockets(ctx)
 }
 
+// Overview implements control.Operations.
+func (o *operations) Overview(ctx context.Context, apps []string) (*control.Status, error) {
+	return o.supervisor.Overview(ctx, apps)
+}
+
+// Settings implements control.Operations.
+func (o *operations) Settings(ctx context.Context, app string) (*control.Settings, error) {
+	return o.supervisor.Settings(ctx, app)
+}
+
+// Jobs implements control.Operations.
+func (o *operations) Jobs(ctx context.Context) ([]control.Job, error) { return o.supervisor.Jobs(ctx) }
+
+// CancelJob implements control.Operations.
+func (o *operations) CancelJob(ctx context.Context, id uint32, caller string) error {
+	return o.supervisor.CancelJob(ctx, id, caller)
+}
+
+// Watch implements control.Operations.
+func (o *operations) Watch() *control.Watch { return o.feed.Watch() }
+
 // Version implements control.Operations.
 func (o *operations) Version() control.Version {
 	return control.Version{Version: version.Version, Commit: version.Commit, Go: runtime.Version()}
@@ -53,7 +75,7 @@ func (o *operations) Start(ctx context.Context, r control.Request) (*control.Ope
 	case control.VerbReload, control.VerbUpdate:
 		return o.applyConfiguration(ctx, r)
 	case control.VerbReexec:
-		return o.reexec(r), nil
+		return o.reexec(ctx, r)
 	}
 	return o.supervisor.Operate(ctx, r)
 }

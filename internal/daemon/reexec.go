@@ -165,22 +165,34 @@ func (d *daemon) exec(path string) error {
 	return errors.Join(first, syscall.Exec("/proc/self/exe", os.Args, env))
 }
 
-// startReexec is the operation. What has come of it the program that is executed
-// tells, see conclude; an error is told here.
-func (d *daemon) startReexec(r control.Request) *control.Operation {
-	do := d.reexec
+// startReexec begins the operation. What has come of it the program that is
+// executed tells, see conclude; an error is told here.
+func (d *daemon) startReexec(ctx context.Context, r control.Request) (*control.Operation, error) {
 	if r.Check {
-		do = d.mayReexec
+		return d.startCheck(), nil
 	}
-	events := make(chan control.Event, 1)
+	begun, failed, err := d.supervisor.BeginReexec(ctx, r)
+	if err != nil {
+		return nil, err
+	}
 	go func() { // ends with the exec, or with its failure
+		err := d.reexec(context.Background())
+		d.log.Error("the binary on disk is not executed; going on as before", "caller", r.Caller, "error", err)
+		failed(err)
+	}()
+	return begun, nil
+}
+
+// startCheck is the operation that only asks.
+func (d *daemon) startCheck() *control.Operation {
+	events := make(chan control.Event, 1)
+	go func() { // ends with the check
 		began := time.Now()
-		err := do(context.Background())
-		event := control.Event{Kind: control.EventResult, Elapsed: time.Since(began), Result: control.ResultDone}
-		if err != nil {
-			d.log.Error("the binary on disk is not executed; going on as before", "caller", r.Caller, "error", err)
+		event := control.Event{Kind: control.EventResult, Result: control.ResultDone}
+		if err := d.mayReexec(context.Background()); err != nil {
 			event.Result, event.Error = control.ResultFailed, err.Error()
 		}
+		event.Elapsed = time.Since(began)
 		events <- event
 		close(events)
 	}()

@@ -53,7 +53,7 @@ func (d *daemon) obey(sig os.Signal, reloads chan<- struct{}) {
 		d.store.Reopen()
 		d.daemonLog.Reopen()
 	case syscall.SIGUSR2:
-		d.startReexec(control.Request{Verb: control.VerbReexec, Caller: "signal USR2"})
+		go d.reexecOnRequest() // ends with the failure, or with the process
 	}
 }
 
@@ -64,6 +64,13 @@ func (d *daemon) reloadOnRequest(requests <-chan struct{}) {
 		operation, err := d.operations.Start(context.Background(), control.Request{Verb: control.VerbReload, Caller: "signal HUP"})
 		d.reloadsDue.Add(-1) // what has begun a successor goes on with
 		d.logOutcome(control.VerbReload, operation, err)
+	}
+}
+
+// reexecOnRequest begins a re-execution for a signal.
+func (d *daemon) reexecOnRequest() {
+	if _, err := d.operations.Start(context.Background(), control.Request{Verb: control.VerbReexec, Caller: "signal USR2"}); err != nil {
+		d.log.Error("the binary on disk is not executed; going on as before", "caller", "signal USR2", "error", err)
 	}
 }
 

@@ -37,7 +37,11 @@ type app struct {
 	lastError string
 	// lastOutput belongs to lastError.
 	lastOutput []string
-	since      time.Time
+	// since is when its state was entered, sinceBoot the same time after boot.
+	since     time.Time
+	sinceBoot time.Duration
+	// news: it has changed since that was last told.
+	news bool
 
 	lastNumber uint64
 	// instances are all that are not gone, the oldest first.
@@ -68,9 +72,11 @@ type app struct {
 
 // addApp begins to look after an app and starts it.
 func (s *Supervisor) addApp(plan *config.App, reason string, j *job) {
-	a := &app{name: plan.Name, plan: plan, since: time.Now(), lastNumber: s.lastNumbers[plan.Name]}
+	a := &app{name: plan.Name, plan: plan, lastNumber: s.lastNumbers[plan.Name]}
+	a.touch()
 	s.apps[a.name] = a
 	s.order = append(s.order, a.name)
+	s.tell(control.Notice{Kind: control.NoticeAppNew, App: a.name})
 	s.listen(a)
 	s.openAccessLog(a)
 	s.startAttempt(a, plan, reason, j)
@@ -137,8 +143,8 @@ func (s *Supervisor) stopApp(a *app, want desired, why string) {
 
 // touch notes that the app's state changed.
 func (a *app) touch() {
-	a.since = time.Now()
-	a.encoded = nil
+	a.since, a.sinceBoot = time.Now(), sinceBoot()
+	a.encoded, a.news = nil, true
 }
 
 // fail notes that the tries of an app are used up. It is tried again some time
@@ -189,6 +195,7 @@ func (s *Supervisor) forgetIfRemoved(a *app) {
 	s.system.ForgetOutput(a.name)
 	s.collectSockets()
 	s.stale = true
+	s.tell(control.Notice{Kind: control.NoticeAppRemoved, App: a.name})
 	s.log.Info("app removed", "app", a.name)
 }
 

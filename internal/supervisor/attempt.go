@@ -20,6 +20,8 @@ type attempt struct {
 	failures int
 	// candidate is the instance of the try under way, or nil.
 	candidate *instance
+	// asked: an operator wants it, and may call it off.
+	asked bool
 	// holdsSlot: it counts against parallel_restarts.
 	holdsSlot bool
 	// slotBound runs as long as it does.
@@ -44,6 +46,7 @@ func (s *Supervisor) startAttempt(a *app, plan *config.App, reason string, j *jo
 	}
 	t := &attempt{app: a, plan: plan, reason: reason}
 	if j != nil {
+		t.asked = true
 		t.jobs = append(t.jobs, j)
 	}
 	a.attempt = t
@@ -117,6 +120,9 @@ func (s *Supervisor) try(t *attempt) {
 // pause, or the attempt is given up.
 func (s *Supervisor) tryFailed(t *attempt, why string, output []string) {
 	a := t.app
+	for _, j := range t.jobs {
+		j.timedOut = t.candidate != nil && t.candidate.timedOut
+	}
 	t.candidate = nil
 	s.changed(a)
 	s.releaseSlot(t)

@@ -17,6 +17,9 @@
 //   - At most one attempt to start an instance is under way per app, and it alone
 //     has an unready instance. Attempts of different apps run side by side, as
 //     many as parallel_restarts.
+//   - What is under way is a job with a number (job.go), which a successor goes on
+//     with (jobstate.go). What happens is told to a Feed (notice.go), which never
+//     makes the owner of the state wait.
 //   - A port is an instance's from before its process exists until nothing of its
 //     process group is left.
 //

@@ -65,8 +65,10 @@ type instance struct {
 	// drains. They tell with each table if they have none.
 	busy map[uint64]bool
 
-	// err is the last thing that went wrong with it.
-	err string
+	// err is the last thing that went wrong with it; timedOut: it was not ready
+	// within start_timeout.
+	err      string
+	timedOut bool
 }
 
 // id names the instance to the workers, unique while the daemon lives.
@@ -217,6 +219,7 @@ func (s *Supervisor) timedOut(i *instance, event lifecycle.Event) {
 	i.clock = nil
 	switch event {
 	case lifecycle.StartTimedOut:
+		i.timedOut = true
 		if i.err == "" {
 			i.note("not ready within start_timeout (%s)", i.plan.StartTimeout)
 		} else {

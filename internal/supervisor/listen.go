@@ -118,7 +118,7 @@ func (s *Supervisor) noteListenError(a *app, err error) {
 	} else if a.listenErr != nil {
 		s.log.Info("listening for app at last", "app", a.name, "addresses", fmt.Sprint(a.sockets))
 	}
-	a.listenErr = err
+	a.listenErr, a.news = err, true
 }
 
 // collectSockets closes the listeners that no app refers to, and that none is

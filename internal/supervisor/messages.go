@@ -33,6 +33,29 @@ type (
 		ended   func()
 		reply   chan operationAnswer
 	}
+	// askReexec wants the job of a re-execution entered.
+	askReexec struct {
+		request control.Request
+		reply   chan reexecAnswer
+	}
+	// reexecFailed: the program could not be replaced.
+	reexecFailed struct {
+		operation *operation
+		why       string
+	}
+	// askJobs wants the list of jobs.
+	askJobs struct{ reply chan []control.Job }
+	// askCancel wants a job called off.
+	askCancel struct {
+		id     uint32
+		caller string
+		reply  chan error
+	}
+	// askSettings wants what an app is run with.
+	askSettings struct {
+		app   string
+		reply chan settingsAnswer
+	}
 	// askSockets wants the list of external addresses.
 	askSockets struct{ reply chan []control.Socket }
 	// askSummary wants the state of all apps in short.
@@ -153,6 +176,11 @@ type (
 func (m askStatus) deliver(s *Supervisor)    { m.reply <- s.status(m.apps) }
 func (m askOperation) deliver(s *Supervisor) { m.reply <- s.operate(m.request) }
 func (m askApply) deliver(s *Supervisor)     { m.reply <- s.apply(m.plan, m.request, m.ended) }
+func (m askReexec) deliver(s *Supervisor)    { m.reply <- s.beginReexec(m.request) }
+func (m reexecFailed) deliver(s *Supervisor) { s.reexecFailed(m.operation, m.why) }
+func (m askJobs) deliver(s *Supervisor)      { m.reply <- s.listJobs() }
+func (m askCancel) deliver(s *Supervisor)    { m.reply <- s.cancelJob(m.id, m.caller) }
+func (m askSettings) deliver(s *Supervisor)  { m.reply <- s.settings(m.app) }
 func (m askSockets) deliver(s *Supervisor)   { m.reply <- s.listSockets() }
 func (m askSummary) deliver(s *Supervisor)   { m.reply <- s.summary() }
 func (m askFreeze) deliver(s *Supervisor)    { s.freeze(m) }

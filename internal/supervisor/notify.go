@@ -45,7 +45,7 @@ func (s *Supervisor) listenToApp(i *instance) {
 // said takes what an instance tells of itself.
 func (s *Supervisor) said(i *instance, e activation.AppEvent) {
 	if e.HasStatus {
-		i.status = e.Status
+		i.status, i.app.news = e.Status, true
 	}
 	if e.Watchdog > 0 {
 		i.watchdogTime = e.Watchdog

@@ -19,6 +19,7 @@ const stepsKept = 256
 
 // operation is something that was asked for: a job for each app it concerns.
 type operation struct {
+	s      *Supervisor
 	verb   control.Verb
 	began  time.Time
 	events chan control.Event
@@ -27,17 +28,28 @@ type operation struct {
 	pending int
 	// ended is called when the last job is over, in a goroutine of its own.
 	ended func()
+	// jobs are those of apps; at once: each is entered when it is made.
+	jobs   []*job
+	atOnce bool
+	// whole is the job of the whole operation, or nil; worst is what its
+	// result would be now.
+	whole *job
+	worst control.Result
 }
 
 // job is what an operation wants of one app.
 type job struct {
 	operation *operation
-	app       string
+	// id is its number, or 0 if it is not entered.
+	id  uint32
+	app string
 	// drained: it is done only when replaced instances have gone.
 	drained bool
 	// awaits are the instances that have to go first.
 	awaits []*instance
 	over   bool
+	// timedOut: the last try was ended by start_timeout.
+	timedOut bool
 }
 
 type operationAnswer struct {
@@ -45,10 +57,12 @@ type operationAnswer struct {
 	err       error
 }
 
-func newOperation(r control.Request, apps int) *operation {
+func (s *Supervisor) newOperation(r control.Request, apps int) *operation {
 	return &operation{
+		s:       s,
 		verb:    r.Verb,
 		began:   time.Now(),
+		worst:   control.ResultDone,
 		events:  make(chan control.Event, stepsKept+apps),
 		pending: 1,
 	}
@@ -57,7 +71,22 @@ func newOperation(r control.Request, apps int) *operation {
 // job adds an app to the operation.
 func (o *operation) job(app string, drained bool) *job {
 	o.pending++
-	return &job{operation: o, app: app, drained: drained}
+	j := &job{operation: o, app: app, drained: drained}
+	o.jobs = append(o.jobs, j)
+	if o.atOnce {
+		o.s.enter(j)
+	}
+	return j
+}
+
+// applies reports whether the operation applies a configuration.
+func (o *operation) applies() bool {
+	return o.verb == control.VerbReload || o.verb == control.VerbUpdate
+}
+
+// severity orders the results of jobs by what the result of the whole is.
+var severity = map[control.Result]int{
+	control.ResultSuperseded: 1, control.ResultFailed: 2, control.ResultCanceled: 3,
 }
 
 // done counts down; the last job ends the operation, or, when all jobs were
@@ -65,6 +94,12 @@ func (o *operation) job(app string, drained bool) *job {
 func (o *operation) done() {
 	if o.pending--; o.pending == 0 {
 		close(o.events)
+		if o.whole != nil {
+			o.s.leave(o.whole, o.worst, "")
+		}
+		if o.applies() {
+			o.s.tellApplying(-1)
+		}
 		if o.ended != nil {
 			go o.ended()
 		}
@@ -72,7 +107,15 @@ func (o *operation) done() {
 }
 
 func (o *operation) answer() operationAnswer {
-	return operationAnswer{operation: &control.Operation{Events: o.events}}
+	begun := &control.Operation{Events: o.events}
+	if o.whole != nil {
+		begun.Jobs = append(begun.Jobs, o.s.describe(o.whole))
+	} else {
+		for _, j := range o.jobs {
+			begun.Jobs = append(begun.Jobs, o.s.describe(j))
+		}
+	}
+	return operationAnswer{operation: begun}
 }
 
 // step tells how the job goes. It is lost if nobody keeps up with reading.
@@ -103,6 +146,10 @@ func (j *job) finish(result control.Result, why string, output []string) {
 		Kind: control.EventResult, App: j.app, Elapsed: time.Since(o.began),
 		Result: result, Error: why, Output: output,
 	}
+	if severity[result] > severity[o.worst] {
+		o.worst = result
+	}
+	o.s.leave(j, result, why)
 	o.done()
 }
 
@@ -145,7 +192,8 @@ func (s *Supervisor) operate(r control.Request) operationAnswer {
 		return operationAnswer{err: err}
 	}
 	s.log.Info("operation", "verb", string(r.Verb), "apps", strings.Join(r.Apps, " "), "caller", r.Caller)
-	o := newOperation(r, len(apps))
+	o := s.newOperation(r, len(apps))
+	o.atOnce = true
 	jobs := make([]*job, len(apps))
 	for n, a := range apps {
 		jobs[n] = o.job(a.name, r.Drained)

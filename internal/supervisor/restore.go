@@ -59,6 +59,7 @@ func (s *Supervisor) restore(from *Inheritance) {
 		}
 		s.restoreApp(&saved, from)
 	}
+	s.restoreJobs(state)
 	s.stale = true
 	from.Done() // before anything new takes a name that nobody has claimed
 	if s.newestWorker() == nil || s.newestWorker().build != s.version {
@@ -93,7 +94,8 @@ func (s *Supervisor) restoreApp(saved *appState, from *Inheritance) {
 	a := &app{
 		name: saved.Name, plan: saved.Plan, desired: saved.Desired, failed: saved.Failed,
 		crashes: saved.Crashes, restarts: saved.Restarts, lastError: saved.LastError,
-		lastOutput: saved.LastOutput, since: saved.Since, lastNumber: saved.LastNumber,
+		lastOutput: saved.LastOutput, since: saved.Since, sinceBoot: saved.SinceBoot,
+		lastNumber: saved.LastNumber, news: true,
 	}
 	s.apps[a.name] = a
 	s.order = append(s.order, a.name)
@@ -123,7 +125,7 @@ func (s *Supervisor) restoreAttempt(a *app, saved *attemptState) {
 	if saved == nil {
 		return
 	}
-	t := &attempt{app: a, plan: saved.Plan, reason: saved.Reason, failures: saved.Failures}
+	t := &attempt{app: a, plan: saved.Plan, reason: saved.Reason, failures: saved.Failures, asked: saved.Asked}
 	a.attempt = t
 	for _, i := range a.instances {
 		if i.number != saved.Candidate || i.process == nil {

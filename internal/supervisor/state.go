@@ -35,19 +35,25 @@ type State struct {
 	UpdateDue bool `json:"update_due,omitempty"`
 	// Crashes are the times of the last crashes that were survived.
 	Crashes []time.Time `json:"crashes,omitempty"`
+	// Operations are those under way, with their jobs.
+	Operations []operationState `json:"operations,omitempty"`
+	LastJob    uint32           `json:"last_job,omitempty"`
+	EndedJobs  []endedJob       `json:"ended_jobs,omitempty"`
 }
 
 // appState is an app in a State.
 type appState struct {
-	Name       string          `json:"name"`
-	Plan       *config.App     `json:"plan"`
-	Desired    desired         `json:"desired"`
-	Failed     bool            `json:"failed,omitempty"`
-	Crashes    int             `json:"crashes,omitempty"`
-	Restarts   uint64          `json:"restarts,omitempty"`
-	LastError  string          `json:"last_error,omitempty"`
-	LastOutput []string        `json:"last_output,omitempty"`
-	Since      time.Time       `json:"since"`
+	Name       string      `json:"name"`
+	Plan       *config.App `json:"plan"`
+	Desired    desired     `json:"desired"`
+	Failed     bool        `json:"failed,omitempty"`
+	Crashes    int         `json:"crashes,omitempty"`
+	Restarts   uint64      `json:"restarts,omitempty"`
+	LastError  string      `json:"last_error,omitempty"`
+	LastOutput []string    `json:"last_output,omitempty"`
+	Since      time.Time   `json:"since"`
+	// SinceBoot is Since on the clock that counts from boot.
+	SinceBoot  time.Duration   `json:"since_boot,omitempty"`
 	LastNumber uint64          `json:"last_number"`
 	Attempt    *attemptState   `json:"attempt,omitempty"`
 	Instances  []instanceState `json:"instances,omitempty"`
@@ -58,6 +64,7 @@ type attemptState struct {
 	Plan     *config.App `json:"plan"`
 	Reason   string      `json:"reason"`
 	Failures int         `json:"failures,omitempty"`
+	Asked    bool        `json:"asked,omitempty"`
 	// Candidate is the number of its instance, or 0.
 	Candidate uint64 `json:"candidate,omitempty"`
 }
@@ -159,7 +166,7 @@ func (s *Supervisor) onceSaved(f func()) {
 
 // changed notes that an app has to be encoded again.
 func (s *Supervisor) changed(a *app) {
-	a.encoded = nil
+	a.encoded, a.news = nil, true
 	s.unsaved = true
 }
 
@@ -169,6 +176,7 @@ func (s *Supervisor) state() *State {
 		Build: s.version, Began: s.began, Plan: s.plan,
 		LastNumbers: s.lastNumbers, NextGeneration: s.nextGeneration, Revision: s.revision,
 		Planned: s.planned, UpdateDue: s.updateDue, Crashes: s.crashes,
+		Operations: s.operationsState(), LastJob: s.jobs.last, EndedJobs: s.jobs.ended,
 	}
 	for _, name := range s.order {
 		a := s.apps[name]
@@ -197,10 +205,10 @@ func (a *app) save() *appState {
 	state := &appState{
 		Name: a.name, Plan: a.plan, Desired: a.desired, Failed: a.failed, Crashes: a.crashes,
 		Restarts: a.restarts, LastError: a.lastError, LastOutput: a.lastOutput,
-		Since: a.since, LastNumber: a.lastNumber,
+		Since: a.since, SinceBoot: a.sinceBoot, LastNumber: a.lastNumber,
 	}
 	if t := a.attempt; t != nil {
-		state.Attempt = &attemptState{Plan: t.plan, Reason: t.reason, Failures: t.failures}
+		state.Attempt = &attemptState{Plan: t.plan, Reason: t.reason, Failures: t.failures, Asked: t.asked}
 		if t.candidate != nil {
 			state.Attempt.Candidate = t.candidate.number
 		}

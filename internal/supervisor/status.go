@@ -19,20 +19,26 @@ type statusAnswer struct {
 
 // Status tells the state of the named apps, or of all.
 func (s *Supervisor) Status(ctx context.Context, apps []string) (*control.Status, error) {
+	answer, err := s.Overview(ctx, apps)
+	if err != nil {
+		return nil, err
+	}
+	// What follows reads files: it is not for the owner of the state.
+	answer.Strays = s.system.Strays()
+	if s.system.Usage != nil {
+		s.addUsage(answer)
+	}
+	return answer, nil
+}
+
+// Overview is Status without what takes long to find out.
+func (s *Supervisor) Overview(ctx context.Context, apps []string) (*control.Status, error) {
 	reply := make(chan statusAnswer, 1)
 	answer, err := ask(ctx, s, askStatus{apps, reply}, reply)
 	if err != nil {
 		return nil, err
 	}
-	if answer.err != nil {
-		return nil, answer.err
-	}
-	// What follows reads files: it is not for the owner of the state.
-	answer.status.Strays = s.system.Strays()
-	if s.system.Usage != nil {
-		s.addUsage(answer.status)
-	}
-	return answer.status, nil
+	return answer.status, answer.err
 }
 
 func (s *Supervisor) addUsage(status *control.Status) {
@@ -55,7 +61,9 @@ func (s *Supervisor) status(names []string) statusAnswer {
 	if len(names) == 0 {
 		names = s.order
 	}
-	status := &control.Status{Version: s.version, PID: os.Getpid(), Since: s.began, Workers: s.workerList()}
+	status := &control.Status{
+		Version: s.version, PID: os.Getpid(), Since: s.began, Workers: s.workerList(), ConfigFile: s.plan.File,
+	}
 	if n := len(s.crashes); n > 0 {
 		status.LastCrash = &s.crashes[n-1]
 	}
@@ -127,7 +135,8 @@ func (s *Supervisor) appStatus(a *app, sum *appSum) control.AppStatus {
 	status := control.AppStatus{
 		Name: a.name, State: a.state(), External: externalAddress(a.plan), Mode: string(a.plan.Proxy),
 		Connections: sum.Connections, Requests: sum.Requests, Restarts: a.restarts,
-		LastError: a.lastError, Since: a.since, Counters: countersOf(sum),
+		LastError: a.lastError, Since: a.since, SinceMonotonic: a.sinceBoot, Counters: countersOf(sum),
+		Retrying:  a.attempt != nil && a.attempt.candidate == nil && a.attempt.failures > 0,
 		Instances: []control.InstanceStatus{},
 	}
 	if a.listenErr != nil {

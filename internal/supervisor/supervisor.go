@@ -64,6 +64,10 @@ type Supervisor struct {
 	// planned: the state is saved for a restart that an operator wants.
 	// updateDue: after that the configuration has yet to be applied.
 	planned, updateDue bool
+	jobs               jobs
+	// feed takes the news, or is nil; toldState is what it knows of the daemon.
+	feed      *control.Feed
+	toldState control.DaemonState
 	// restoring counts the apps of a predecessor that have yet to get their
 	// listeners back.
 	restoring int
@@ -85,6 +89,8 @@ type Options struct {
 	System  System
 	Plan    *config.Plan
 	Version string
+	// Feed takes notices of what happens; nil: nobody wants to know.
+	Feed *control.Feed
 	// Inherited is what a predecessor has left, or nil.
 	Inherited *Inheritance
 	// LastNumbers are the numbers of the last instances of apps, and
@@ -107,6 +113,8 @@ func New(o Options) *Supervisor {
 		plan:      o.Plan,
 		version:   o.Version,
 		inherited: o.Inherited,
+		feed:      o.Feed,
+		jobs:      jobs{entered: make(map[uint32]*job)},
 		apps:      make(map[string]*app),
 		slots:     slots{limit: o.Plan.ParallelRestarts},
 		sockets:   make(map[string]*socket),
@@ -140,6 +148,7 @@ func (s *Supervisor) Run() {
 	}
 	s.settle()
 	s.save()
+	s.tellChanges()
 	for !s.finished {
 		s.handle(<-s.inbox)
 	}
@@ -171,6 +180,7 @@ func (s *Supervisor) handle(m message) {
 			s.publish()
 			s.settle()
 			s.save()
+			s.tellChanges()
 			return
 		}
 	}

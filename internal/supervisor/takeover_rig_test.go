@@ -10,6 +10,7 @@ import (
 
 	"gracevisor/internal/activation"
 	"gracevisor/internal/config"
+	"gracevisor/internal/control"
 )
 
 // errOver is what becomes of all that a supervisor does after its end.
@@ -21,6 +22,8 @@ type life struct {
 	rig  *rig
 	s    *Supervisor
 	over chan struct{}
+	// watch hears what it tells.
+	watch *control.Watch
 	// thaw lets the goroutine of one that is over go on.
 	thaw func()
 	// saved is the state that it saved last. Guarded by rig.mu.
@@ -38,6 +41,8 @@ func (r *rig) begin(o Options) {
 	o.Log = slog.New(journalHandler{rig: r, life: l})
 	o.System = l.system()
 	o.Version = "test"
+	o.Feed = new(control.Feed)
+	l.watch = o.Feed.Watch() // a door watches from before the beginning
 	if o.Inherited != nil {
 		l.inherit(o.Inherited)
 	}

@@ -19,14 +19,23 @@ func (s *Supervisor) apply(plan *config.Plan, r control.Request, ended func()) o
 		return s.reloadNamed(plan, r, ended)
 	}
 	s.adoptGlobals(plan)
-	o := newOperation(r, len(plan.Apps)+len(s.apps))
+	o := s.newOperation(r, len(plan.Apps)+len(s.apps))
 	o.ended = ended
+	s.tellApplying(+1)
+	o.whole = &job{operation: o}
+	s.enter(o.whole)
 	s.removeMissing(plan, o, r)
 	for _, p := range plan.Apps {
 		s.applyApp(p, r, o)
 	}
+	for _, j := range o.jobs {
+		if !j.over { // of those with nothing to do nobody needs to know
+			s.enter(j)
+		}
+	}
+	answer := o.answer()
 	o.done()
-	return o.answer()
+	return answer
 }
 
 // reloadNamed applies the configuration of the named apps only.
@@ -45,8 +54,9 @@ func (s *Supervisor) reloadNamed(plan *config.Plan, r control.Request, ended fun
 			wanted = append(wanted, p)
 		}
 	}
-	o := newOperation(r, len(wanted))
-	o.ended = ended
+	o := s.newOperation(r, len(wanted))
+	o.ended, o.atOnce = ended, true
+	s.tellApplying(+1)
 	for _, p := range wanted {
 		s.applyApp(p, r, o)
 	}

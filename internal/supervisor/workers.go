@@ -278,7 +278,7 @@ func (s *Supervisor) workerList() []control.Worker {
 		case w.draining:
 			state = "draining"
 		case w.acknowledged > 0:
-			state = "serving"
+			state = control.WorkerServing
 		}
 		entry := control.Worker{
 			Generation: generation, PID: w.pid, State: state, Since: w.began, Revision: w.acknowledged,
