@@ -174,7 +174,7 @@ type AppStatus struct {
 	// Since is when State was entered; SinceMonotonic is the same on the
 	// kernel's CLOCK_MONOTONIC.
 	Since          time.Time     `json:"since"`
-	SinceMonotonic time.Duration `json:"since_monotonic_ns"`
+	SinceMonotonic time.Duration `json:"since_monotonic_ns,omitempty"`
 	// Retrying: it is being started, and waits between two tries.
 	Retrying bool         `json:"retrying,omitempty"`
 	Counters *AppCounters `json:"counters,omitempty"`
