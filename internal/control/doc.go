@@ -6,9 +6,8 @@
 //	                                           ├─▶ Server ──▶ Operations (the daemon)
 //	browser, curl, Client ────▶ rpc.host:port ─┘
 //
-// D-Bus is a third door, in package bus. The Feed tells whoever watches what
-// happens: the owner of the state never waits for a watcher, and of one that does
-// not keep up the watch ends.
+// D-Bus is a third door, in package bus. What happens the Feed tells whoever
+// watches; telling never waits, and ends the watch of who does not keep up.
 //
 // Both doors speak the same HTTP/1.1 and JSON. They differ in whom they let in:
 //
