@@ -202,6 +202,18 @@ type InstanceStatus struct {
 	// 0 or -1 where that is not known.
 	Memory int64 `json:"memory_bytes,omitempty"`
 	CPU    int64 `json:"cpu_usec,omitempty"`
+	// Counters are those of this instance.
+	Counters *InstanceCounters `json:"counters,omitempty"`
+}
+
+// InstanceCounters are the sums over all living workers, of the same meaning as
+// those of the app. A request that was tried on two instances counts for both.
+type InstanceCounters struct {
+	Status   [5]uint64 `json:"status_classes"`
+	Retries  uint64    `json:"retries"`
+	BytesIn  uint64    `json:"bytes_in"`
+	BytesOut uint64    `json:"bytes_out"`
+	Latency  []uint64  `json:"latency"`
 }
 
 // AppCounters are the sums over all living workers.

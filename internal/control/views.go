@@ -31,7 +31,14 @@ func withLists(s *Status) *Status {
 	whole.Apps = orEmpty(slices.Clone(s.Apps))
 	for i := range whole.Apps {
 		app := &whole.Apps[i]
-		app.Instances = orEmpty(app.Instances)
+		app.Instances = orEmpty(slices.Clone(app.Instances))
+		for n := range app.Instances {
+			if i := &app.Instances[n]; i.Counters != nil {
+				counters := *i.Counters
+				counters.Latency = orEmpty(counters.Latency)
+				i.Counters = &counters
+			}
+		}
 		if app.Counters != nil {
 			counters := *app.Counters
 			counters.Latency = orEmpty(counters.Latency)

@@ -130,9 +130,7 @@ func (c *conn) account() {
 	if x.log.status == 0 {
 		x.log.status = statusLeft
 	}
-	t := x.app.counters.of(c)
-	t.bytesIn.Add(uint64(x.log.head + x.log.in))
-	t.bytesOut.Add(uint64(x.log.out))
+	c.countBytes()
 	format := x.route.traffic.AccessLog
 	l := x.app.access.Load()
 	if format == "" || l == nil {

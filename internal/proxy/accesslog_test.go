@@ -73,6 +73,42 @@ func TestAccessLogCombined(t *testing.T) {
 	}
 }
 
+// TestAccessLogClient: behind trusted proxies the client is the first address
+// from the right that is not one of theirs; on the left of it anybody may have
+// written anything.
+func TestAccessLogClient(t *testing.T) {
+	cases := []struct{ fields, client string }{
+		{"", "127.0.0.1"},
+		{"X-Forwarded-For: 203.0.113.7\r\n", "203.0.113.7"},
+		{"X-Forwarded-For: 10.1.1.1\r\n", "10.1.1.1"}, // nobody else is named
+		{"X-Forwarded-For: 6.6.6.6, 203.0.113.7,10.0.0.1 , 10.2.3.4\r\n", "203.0.113.7"},
+		{"X-Forwarded-For: 6.6.6.6\r\nX-Forwarded-For: 203.0.113.7\r\nx-forwarded-for: 10.0.0.1\r\n", "203.0.113.7"},
+		{"X-Forwarded-For: 6.6.6.6, unknown, 10.0.0.1\r\n", "10.0.0.1"},
+		{"X-Forwarded-For: 6.6.6.6, , 10.0.0.1\r\n", "10.0.0.1"},
+		{"X-Forwarded-For:\r\n", "127.0.0.1"},
+		{"X-Forwarded-For: 203.0.113.7:4711\r\n", "203.0.113.7"},
+		{"X-Forwarded-For: [2001:db8::1]:80\r\n", "2001:db8::1"},
+		{"X-Forwarded-For: 6.6.6.6, ::ffff:10.9.9.9, fd00::1%eth0\r\n", "fd00::1"},
+		{"X-Forwarded-For: 6.6.6.6, 2001:db8::2, ::ffff:10.9.9.9\r\n", "2001:db8::2"},
+	}
+	r, read := logRig(t, "json")
+	r.app().Traffic.TrustedProxies = []string{"127.0.0.0/8", "10.0.0.0/8"}
+	r.apply()
+	lines := bufio.NewReader(read)
+	for _, k := range cases {
+		c := r.dial()
+		c.send("GET / HTTP/1.1\r\nHost: h\r\n" + k.fields + "\r\n")
+		c.answer()
+		line, err := lines.ReadString('\n')
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(line, `"client":"`+k.client+`"`) {
+			t.Errorf("%q: not %s in %s", k.fields, k.client, line)
+		}
+	}
+}
+
 // TestAccessLogFull: a reader that does not read slows no request; lines are
 // dropped, and that is told. A line is never cut.
 func TestAccessLogFull(t *testing.T) {

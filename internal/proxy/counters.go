@@ -1,12 +1,15 @@
 package proxy
 
 import (
+	"cmp"
+	"maps"
+	"slices"
 	"sync/atomic"
 
 	"gracevisor/internal/wire"
 )
 
-// counters are those of an app, in shards, so that connections on different
+// counters are those of an app or an instance, in shards, so that connections on different
 // CPUs do not fight for a cache line. Readers add the shards up.
 type counters struct {
 	shards [8]tally
@@ -34,15 +37,37 @@ func (c *conn) countHead(n int) {
 // countAnswer counts the final answer of an app.
 func (c *conn) countAnswer(status int) {
 	x := c.x
-	t := x.app.counters.of(c)
-	t.status[class(status)].Add(1)
 	took := monotime() - x.began
 	i := 0
 	for i < len(wire.LatencyBounds) && took > int64(wire.LatencyBounds[i]) {
 		i++
 	}
-	t.latency[i].Add(1)
+	for _, t := range [...]*tally{x.app.counters.of(c), x.instance.counters.of(c)} {
+		t.status[class(status)].Add(1)
+		t.latency[i].Add(1)
+	}
 	x.log.status = status
+}
+
+// countRetry counts a request that is to be sent again.
+func (c *conn) countRetry() {
+	c.x.app.counters.of(c).retries.Add(1)
+	c.x.retry.last.counters.of(c).retries.Add(1)
+}
+
+// countBytes counts those of a request that is over. They belong to the instance
+// that was asked last.
+func (c *conn) countBytes() {
+	x := c.x
+	in, out := uint64(x.log.head+x.log.in), uint64(x.log.out)
+	t := x.app.counters.of(c)
+	t.bytesIn.Add(in)
+	t.bytesOut.Add(out)
+	if last := x.retry.last; last != nil {
+		t = last.counters.of(c)
+		t.bytesIn.Add(in)
+		t.bytesOut.Add(out)
+	}
 }
 
 // countOwn counts an answer that the proxy made itself.
@@ -59,38 +84,50 @@ func class(status int) int { return min(max(status/100-1, 0), 4) }
 
 // Counters returns what was counted since the proxy was made, for the apps and
 // instances that the newest table names and the instances that still have
-// requests in flight.
+// requests in flight, in the order of their names.
 func (p *Proxy) Counters() wire.Counters {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	all := wire.Counters{Connections: int(p.gate.n.Load())}
 	at := make(map[string]int, len(p.apps))
-	for name, a := range p.apps {
+	for _, name := range slices.Sorted(maps.Keys(p.apps)) {
 		at[name] = len(all.Apps)
-		all.Apps = append(all.Apps, a.count())
+		all.Apps = append(all.Apps, p.apps[name].count())
 	}
 	for id, in := range p.instances {
 		i, ok := at[in.app]
 		if !ok {
 			continue
 		}
-		all.Apps[i].Instances = append(all.Apps[i].Instances, wire.InstanceCounters{
-			ID: id, InFlight: int(in.inflight.Load()), Requests: in.requests.Load(),
-		})
+		all.Apps[i].Instances = append(all.Apps[i].Instances, in.count(id))
+	}
+	for i := range all.Apps {
+		slices.SortFunc(all.Apps[i].Instances, func(a, b wire.InstanceCounters) int { return cmp.Compare(a.ID, b.ID) })
 	}
 	return all
 }
 
-// count adds up what was counted for an app.
+// count is what was counted for an app.
 func (a *app) count() wire.AppCounters {
-	n := wire.AppCounters{
-		Name:           a.name,
-		Connections:    int(a.gate.n.Load()),
-		Holding:        a.queue.len(),
-		LatencyBuckets: make([]uint64, len(wire.LatencyBounds)+1),
+	n := a.counters.sum()
+	n.Name, n.Connections, n.Holding = a.name, int(a.gate.n.Load()), a.queue.len()
+	return n
+}
+
+// count is what was counted for an instance.
+func (in *instance) count(id string) wire.InstanceCounters {
+	n := in.counters.sum()
+	return wire.InstanceCounters{
+		ID: id, InFlight: int(in.inflight.Load()), Requests: n.Requests, Status: n.Status, Retries: n.Retries,
+		BytesIn: n.BytesIn, BytesOut: n.BytesOut, LatencyBuckets: n.LatencyBuckets,
 	}
-	for i := range a.counters.shards {
-		t := &a.counters.shards[i]
+}
+
+// sum adds the shards up.
+func (c *counters) sum() wire.AppCounters {
+	n := wire.AppCounters{LatencyBuckets: make([]uint64, len(wire.LatencyBounds)+1)}
+	for i := range c.shards {
+		t := &c.shards[i]
 		n.Requests += t.requests.Load()
 		n.Errors += t.errors.Load()
 		n.Retries += t.retries.Load()

@@ -40,7 +40,7 @@ func (c *conn) acquire() fate {
 	for {
 		in, r := x.app.acquire(x.retry.tried)
 		if in != nil {
-			in.requests.Add(1)
+			in.counters.of(c).requests.Add(1)
 			x.instance, x.retry.last = in, in
 			return proceed
 		}

@@ -1,7 +1,9 @@
 package proxy
 
 import (
+	"bytes"
 	"math/rand/v2"
+	"net/netip"
 
 	"gracevisor/internal/proxy/http1"
 )
@@ -18,15 +20,53 @@ func (c *conn) appendForwardedFor(out []byte, trusted bool) []byte {
 			}
 		}
 	}
-	return append(c.appendPeer(out), "\r\n"...)
+	return append(appendAddress(out, c.peer.Addr()), "\r\n"...)
 }
 
-// appendPeer writes the client's address; a Unix socket has none.
-func (c *conn) appendPeer(out []byte) []byte {
-	if !c.peer.IsValid() {
+// appendAddress writes an address; the peer at a Unix socket has none.
+func appendAddress(out []byte, a netip.Addr) []byte {
+	if !a.IsValid() {
 		return append(out, "unknown"...)
 	}
-	return c.peer.Addr().AppendTo(out)
+	return a.AppendTo(out)
+}
+
+// origin is who made the request, for the log: the peer, or who trusted proxies
+// say that it was. Each proxy has put the address that it saw at the end of the
+// list, so that is read from there, up to the first one that is not trusted: what
+// is on the left of it is only its own word.
+func (c *conn) origin() netip.Addr {
+	x := c.x
+	address := c.peer.Addr()
+	if len(x.route.trusted) == 0 {
+		return address
+	}
+	for i := len(x.req.Fields) - 1; i >= 0; i-- {
+		if x.req.Fields[i].Kind != http1.KindXForwardedFor {
+			continue
+		}
+		for list := x.req.Fields[i].Value; len(list) > 0; {
+			if !x.route.trusts(address) {
+				return address
+			}
+			comma := bytes.LastIndexByte(list, ',')
+			next, ok := readAddress(string(bytes.TrimSpace(list[comma+1:])))
+			if !ok {
+				return address
+			}
+			address, list = next, list[:max(comma, 0)]
+		}
+	}
+	return address
+}
+
+// readAddress reads an element of X-Forwarded-For, to which some add a port.
+func readAddress(s string) (netip.Addr, bool) {
+	if a, err := netip.ParseAddr(s); err == nil {
+		return a.Unmap().WithZone(""), true
+	}
+	a, err := netip.ParseAddrPort(s)
+	return a.Addr().Unmap().WithZone(""), err == nil
 }
 
 // appendRequestID writes a field that tells this request from all others. It

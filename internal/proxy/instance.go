@@ -23,7 +23,7 @@ type instance struct {
 
 	inflight atomic.Int64
 	retired  atomic.Bool
-	requests atomic.Uint64
+	counters counters
 
 	mu   sync.Mutex // guards told, and changes of retired
 	told bool       // the end of this retirement was reported

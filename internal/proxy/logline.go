@@ -33,7 +33,7 @@ func (c *conn) appendJSONLine(b []byte) []byte {
 	b = append(b, `{"time":"`...)
 	b = time.Now().UTC().AppendFormat(b, "2006-01-02T15:04:05.000Z")
 	b = append(b, `","client":"`...)
-	b = c.appendPeer(b)
+	b = appendAddress(b, c.origin())
 	b = appendJSONString(append(b, `","method":`...), x.req.Method)
 	b = appendJSONString(append(b, `,"host":`...), shorten(x.req.Host, maxLoggedValue))
 	b = appendJSONString(append(b, `,"target":`...), shorten(x.req.Target, maxLoggedPath))
@@ -78,7 +78,7 @@ func appendJSONString(b, s []byte) []byte {
 // log analysers read.
 func (c *conn) appendCombinedLine(b []byte) []byte {
 	x := c.x
-	b = c.appendPeer(b)
+	b = appendAddress(b, c.origin())
 	b = append(b, " - - ["...)
 	b = time.Now().AppendFormat(b, "02/Jan/2006:15:04:05 -0700")
 	b = append(b, `] "`...)

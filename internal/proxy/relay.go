@@ -19,6 +19,7 @@ func (c *conn) relay() {
 		if u == nil {
 			r.tried = append(r.tried, in)
 			count.retries.Add(1)
+			in.counters.of(c).retries.Add(1)
 			continue
 		}
 		c.join(u, a)
@@ -45,7 +46,7 @@ func (c *conn) reach(a *app, w *waiter, r *retry) (*instance, *upstream) {
 		u, err := c.proxy.sweep.dial(&in.address, deadline(rt.traffic.ConnectTimeout), &c.gone,
 			func(*upstream) { a.queue.handOn(w) })
 		if err == nil {
-			in.requests.Add(1)
+			in.counters.of(c).requests.Add(1)
 			return in, u
 		}
 		in.leave()

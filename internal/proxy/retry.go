@@ -29,22 +29,21 @@ const maxUnsent = 3
 func (c *conn) afterFailure(o outcome) fate {
 	x := c.x
 	r := &x.retry
-	retries := &x.app.counters.of(c).retries
 	switch o {
 	case refused:
 		r.tried = append(r.tried, r.last)
-		retries.Add(1)
+		c.countRetry()
 		return proceed
 	case unsent:
 		if r.unsent++; r.unsent <= maxUnsent {
 			r.fresh = true
-			retries.Add(1)
+			c.countRetry()
 			return proceed
 		}
 	case unanswered:
 		if !r.resent && !x.upload.needed && idempotent(x.req.Method) {
 			r.fresh, r.resent = true, true
-			retries.Add(1)
+			c.countRetry()
 			return proceed
 		}
 	case late:

@@ -105,26 +105,44 @@ func (s *Supervisor) sumCounters() map[string]*appSum {
 func (sum *appSum) add(c *wire.AppCounters) {
 	sum.Connections += c.Connections
 	sum.Requests += c.Requests
-	for n := range c.Status {
-		sum.Status[n] += c.Status[n]
-	}
+	addStatus(&sum.Status, &c.Status)
 	sum.Errors += c.Errors
 	sum.Retries += c.Retries
 	sum.Held += c.Held
 	sum.Holding += c.Holding
 	sum.BytesIn += c.BytesIn
 	sum.BytesOut += c.BytesOut
-	if sum.LatencyBuckets == nil {
-		sum.LatencyBuckets = make([]uint64, len(wire.LatencyBounds)+1)
+	addBuckets(&sum.LatencyBuckets, c.LatencyBuckets)
+	for n := range c.Instances {
+		sum.addInstance(&c.Instances[n])
 	}
-	for n := range min(len(c.LatencyBuckets), len(sum.LatencyBuckets)) {
-		sum.LatencyBuckets[n] += c.LatencyBuckets[n]
+}
+
+func (sum *appSum) addInstance(i *wire.InstanceCounters) {
+	total := sum.instances[i.ID]
+	total.InFlight += i.InFlight
+	total.Requests += i.Requests
+	addStatus(&total.Status, &i.Status)
+	total.Retries += i.Retries
+	total.BytesIn += i.BytesIn
+	total.BytesOut += i.BytesOut
+	addBuckets(&total.LatencyBuckets, i.LatencyBuckets)
+	sum.instances[i.ID] = total
+}
+
+func addStatus(sum, more *[5]uint64) {
+	for n := range more {
+		sum[n] += more[n]
 	}
-	for _, i := range c.Instances {
-		total := sum.instances[i.ID]
-		total.InFlight += i.InFlight
-		total.Requests += i.Requests
-		sum.instances[i.ID] = total
+}
+
+// addBuckets adds a histogram, which may be of a worker that knows other bounds.
+func addBuckets(sum *[]uint64, more []uint64) {
+	if *sum == nil {
+		*sum = make([]uint64, len(wire.LatencyBounds)+1)
+	}
+	for n := range min(len(more), len(*sum)) {
+		(*sum)[n] += more[n]
 	}
 }
 
@@ -149,6 +167,8 @@ func (s *Supervisor) appStatus(a *app, sum *appSum) control.AppStatus {
 			Number: i.number, State: i.state.String(), Active: i.state.Routed(), PID: i.pid,
 			Internal: i.internal(), Since: i.since, InFlight: count.InFlight,
 			Requests: count.Requests, Reason: i.reason, Error: i.err, Status: i.status,
+			Counters: &control.InstanceCounters{Status: count.Status, Retries: count.Retries,
+				BytesIn: count.BytesIn, BytesOut: count.BytesOut, Latency: count.LatencyBuckets},
 		})
 	}
 	return status

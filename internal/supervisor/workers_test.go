@@ -194,7 +194,9 @@ func TestStatusOfWorkers(t *testing.T) {
 		for _, w := range r.livingWorkers() {
 			w.outbox <- &wire.Counters{Connections: 3, Apps: []wire.AppCounters{{
 				Name: "demo", Connections: 3, Requests: 5, Status: [5]uint64{0, 4, 0, 0, 1},
-				LatencyBuckets: []uint64{5}, Instances: []wire.InstanceCounters{{ID: "demo/1", InFlight: 2, Requests: 5}},
+				LatencyBuckets: []uint64{5}, Instances: []wire.InstanceCounters{{
+					ID: "demo/1", InFlight: 2, Requests: 5, Status: [5]uint64{0, 3}, Retries: 1, BytesIn: 7, BytesOut: 9, LatencyBuckets: []uint64{0, 3},
+				}},
 			}}}
 		}
 		r.settle()
@@ -209,6 +211,10 @@ func TestStatusOfWorkers(t *testing.T) {
 		if app.Requests != 10 || app.Connections != 6 || app.InFlight != 4 || app.Instances[0].Requests != 10 ||
 			app.Counters.Status[1] != 8 || app.Counters.Latency[0] != 10 {
 			t.Errorf("app: %+v, counters %+v", app, app.Counters)
+		}
+		i := app.Instances[0].Counters
+		if i.Status != [5]uint64{0, 6} || i.Retries != 2 || i.BytesIn != 14 || i.BytesOut != 18 || i.Latency[1] != 6 {
+			t.Errorf("instance: %+v", i)
 		}
 	})
 }

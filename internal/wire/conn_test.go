@@ -31,7 +31,9 @@ var everyMessage = []Message{
 	&Counters{Part: 2, Connections: 3, Apps: []AppCounters{{
 		Name: "demo", Connections: 1, Requests: 1 << 62, Status: [5]uint64{1, 2, 3, 4, 5}, Errors: 6, Retries: 7,
 		Held: 8, Holding: 9, BytesIn: 10, BytesOut: 11, LatencyBuckets: []uint64{1, 2},
-		Instances: []InstanceCounters{{ID: "demo/7", InFlight: 1, Requests: 2}},
+		Instances: []InstanceCounters{{
+			ID: "demo/7", InFlight: 1, Requests: 2, Status: [5]uint64{5, 4, 3, 2, 1}, Retries: 3, BytesIn: 4, BytesOut: 5, LatencyBuckets: []uint64{3},
+		}},
 	}}},
 	&Pong{Number: 9},
 }

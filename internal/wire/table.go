@@ -182,9 +182,15 @@ var LatencyBounds = [...]time.Duration{
 	time.Second, 2500 * time.Millisecond, 5 * time.Second, 10 * time.Second,
 }
 
-// InstanceCounters are the counters of one instance.
+// InstanceCounters are the counters of one instance, of the same meaning as
+// those of an app. A request that was tried on two instances counts for both.
 type InstanceCounters struct {
-	ID       string `json:"id"`
-	InFlight int    `json:"in_flight"`
-	Requests uint64 `json:"requests"`
+	ID             string    `json:"id"`
+	InFlight       int       `json:"in_flight"`
+	Requests       uint64    `json:"requests"`
+	Status         [5]uint64 `json:"status"`
+	Retries        uint64    `json:"retries"`
+	BytesIn        uint64    `json:"bytes_in"`
+	BytesOut       uint64    `json:"bytes_out"`
+	LatencyBuckets []uint64  `json:"latency_buckets,omitempty"`
 }

@@ -1,6 +1,10 @@
 package worker
 
 import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"strings"
 	"testing"
 
 	"gracevisor/internal/wire"
@@ -11,7 +15,7 @@ import (
 // gone.
 func TestCountersInParts(t *testing.T) {
 	k := begin(t)
-	const apps = 2*appsPerPart + 1
+	const apps = 2*perPart + 1
 	i := newInstance(t, "app0/1")
 	l := k.listen("app0")
 	k.app("app0", i.Instance)
@@ -34,7 +38,7 @@ func TestCountersInParts(t *testing.T) {
 	count := func() int {
 		all := make(map[string]bool)
 		for _, part := range parts {
-			if len(part.Apps) > appsPerPart {
+			if len(part.Apps) > perPart {
 				t.Fatalf("%d apps in a part", len(part.Apps))
 			}
 			for _, a := range part.Apps {
@@ -69,6 +73,53 @@ func TestCountersInParts(t *testing.T) {
 	k.table.Apps = k.table.Apps[:1]
 	k.apply()
 	collect("no other apps", func() bool { return count() == 1 })
+}
+
+// TestCountersOfManyInstances: however many there are, each message fits into a
+// datagram, and nothing is told twice.
+func TestCountersOfManyInstances(t *testing.T) {
+	const most = math.MaxUint64
+	buckets := make([]uint64, len(wire.LatencyBounds)+1)
+	for i := range buckets {
+		buckets[i] = most
+	}
+	long := strings.Repeat("n", 64)
+	all := wire.Counters{Connections: 3}
+	wanted := 0
+	for _, n := range []int{0, 1, 125, 126, 127, 128, 1000, 0} {
+		a := wire.AppCounters{Name: fmt.Sprintf("%s%d", long, len(all.Apps)), Requests: 1, Errors: most, Held: most,
+			Status: [5]uint64{most, most, most, most, most}, Retries: most, BytesIn: most, BytesOut: most, LatencyBuckets: buckets}
+		for i := range n {
+			a.Instances = append(a.Instances, wire.InstanceCounters{ID: fmt.Sprintf("%s/%d", a.Name, i), Requests: most,
+				Status: a.Status, Retries: most, BytesIn: most, BytesOut: most, LatencyBuckets: buckets})
+		}
+		all.Apps = append(all.Apps, a)
+		wanted += n
+	}
+	apps, instances := make(map[string]uint64), make(map[string]bool)
+	for n, part := range inParts(all) {
+		text, err := json.Marshal(part)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(text) > 120<<10 || part.Part != n || part.Connections != 3 {
+			t.Errorf("part %d takes %d bytes: %.100s", n, len(text), text)
+		}
+		for _, a := range part.Apps {
+			apps[a.Name] += a.Requests
+			for _, i := range a.Instances {
+				instances[i.ID] = true
+			}
+		}
+	}
+	for name, n := range apps {
+		if n != 1 {
+			t.Errorf("%s is told %d times", name, n)
+		}
+	}
+	if len(apps) != len(all.Apps) || len(instances) != wanted {
+		t.Errorf("%d apps with %d instances, not %d with %d", len(apps), len(instances), len(all.Apps), wanted)
+	}
 }
 
 // TestLastCounters: what was counted is told once more at a drain, before the

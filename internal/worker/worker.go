@@ -22,9 +22,9 @@ const WireFD = 3
 // countersInterval is how often the supervisor is told what was counted.
 const countersInterval = time.Second
 
-// appsPerPart is how many apps one Counters message holds: it has to stay far
-// below the size of a datagram.
-const appsPerPart = 64
+// perPart is how many apps and instances together one Counters message holds: it
+// has to stay below the size of a datagram, and one takes 800 bytes at most.
+const perPart = 128
 
 // lastWords bounds how long a worker that leaves waits for the supervisor to
 // take what it has still to say.
@@ -241,15 +241,7 @@ func (w *worker) Probed(r wire.ProbeResult) { w.outbox.Post(&r) }
 
 // report tells the supervisor what was counted, as far as it has changed.
 func (w *worker) report() {
-	all := w.proxy.Counters()
-	var parts []*wire.Counters
-	for first := 0; first == 0 || first < len(all.Apps); first += appsPerPart {
-		parts = append(parts, &wire.Counters{
-			Part:        len(parts),
-			Connections: all.Connections,
-			Apps:        all.Apps[first:min(first+appsPerPart, len(all.Apps))],
-		})
-	}
+	parts := inParts(w.proxy.Counters())
 	for n, part := range parts {
 		if n >= len(w.reported) || !reflect.DeepEqual(part, w.reported[n]) {
 			w.outbox.Post(part)
@@ -259,6 +251,33 @@ func (w *worker) report() {
 		w.outbox.Post(&wire.Counters{Part: n}) // apps were removed
 	}
 	w.reported = parts
+}
+
+// inParts cuts what was counted into messages. An app whose instances do not
+// fit is in several of them: with its own counters in the first.
+func inParts(all wire.Counters) []*wire.Counters {
+	var parts []*wire.Counters
+	room := 0
+	for _, a := range all.Apps {
+		for rest := a.Instances; ; a = (wire.AppCounters{Name: a.Name}) {
+			if room < 2 {
+				parts = append(parts, &wire.Counters{Part: len(parts), Connections: all.Connections})
+				room = perPart
+			}
+			n := min(len(rest), room-1)
+			a.Instances, rest = rest[:n:n], rest[n:]
+			part := parts[len(parts)-1]
+			part.Apps = append(part.Apps, a)
+			room -= 1 + n
+			if len(rest) == 0 {
+				break
+			}
+		}
+	}
+	if len(parts) == 0 {
+		return []*wire.Counters{{Connections: all.Connections}}
+	}
+	return parts
 }
 
 func closeAll(files []*os.File) {

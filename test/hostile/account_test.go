@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -35,6 +36,11 @@ func TestStatus(t *testing.T) {
 	}
 	if status.Connections != 1 || n.BytesIn < 10_000 || n.BytesOut < 10_000 || n.BytesIn > 12_000 || n.BytesOut > 13_000 {
 		t.Errorf("counted %d connections, %d bytes in, %d out", status.Connections, n.BytesIn, n.BytesOut)
+	}
+	// What the proxy answered itself is not the instance's.
+	i := harness.Active(status).Counters
+	if i.Status != [5]uint64{0, 2, 0, 1, 0} || i.Retries != 1 || i.BytesIn != n.BytesIn || i.BytesOut != n.BytesOut || !slices.Equal(i.Latency, n.Latency) {
+		t.Errorf("counted %+v of the instance, %+v of its app", i, n)
 	}
 	var answers uint64
 	for _, bucket := range n.Latency {
