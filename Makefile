@@ -58,8 +58,8 @@ fuzz: ## each fuzz target for FUZZTIME (10m)
 soak: ## ten minutes of load with a restart each second
 	GRACEVISOR_SOAK=10m go test -count=1 -timeout 20m -run TestSoak -v ./test/e2e
 
-survival: ## re-exec, crash, restart as often as it takes, under load (prints a table)
-	GRACEVISOR_SURVIVAL=full go test -count=1 -timeout 60m -v ./test/survival
+survival: ## re-exec, crash, restart, upgrade as often as it takes, under load (prints a table)
+	test/survive $(TESTS)
 
 bench: build ## times and memory of the supervisor (prints)
 	go build -o bin/bench ./test/bench && exec bin/bench $(FLAGS)

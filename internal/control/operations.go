@@ -130,6 +130,9 @@ type Status struct {
 	Since   time.Time `json:"since"`
 	// ConfigFile is the path of the configuration.
 	ConfigFile string `json:"config_file,omitempty"`
+	// Goroutines are those of the daemon: a number that grows and grows is a
+	// fault worth telling.
+	Goroutines int `json:"goroutines,omitempty"`
 	// LastCrash is when the daemon was last killed or hung, and went on.
 	LastCrash *time.Time  `json:"last_crash,omitempty"`
 	Workers   []Worker    `json:"workers"`

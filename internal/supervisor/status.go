@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"os"
+	"runtime"
 	"sort"
 	"strconv"
 
@@ -63,6 +64,7 @@ func (s *Supervisor) status(names []string) statusAnswer {
 	}
 	status := &control.Status{
 		Version: s.version, PID: os.Getpid(), Since: s.began, Workers: s.workerList(), ConfigFile: s.plan.File,
+		Goroutines: runtime.NumGoroutine(),
 	}
 	if n := len(s.crashes); n > 0 {
 		status.LastCrash = &s.crashes[n-1]

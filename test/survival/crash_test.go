@@ -1,13 +1,13 @@
 package survival
 
 import (
-	"maps"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
 	"gracevisor/test/load"
+	"gracevisor/test/siege"
 )
 
 // TestCrash kills the supervisor again and again.
@@ -94,10 +94,10 @@ func TestWorkerCrash(t *testing.T) {
 	s := foreground(t)
 	pids, before := s.pids(), s.holds(s.Status().PID)
 	kills := times(3, 20)
-	report := s.busy("kill -9 of the worker", func(loads []*load.Load) {
+	report := s.besiege("kill -9 of the worker", s.steady(), func(under *siege.Siege) {
 		for range kills {
 			s.killWorker()
-			s.await(loads, 1)
+			s.await(under, 1)
 		}
 	})
 	s.onlyInFlight(report, kills)
@@ -112,38 +112,18 @@ func TestWorkerAndSupervisorCrash(t *testing.T) {
 	s := served(t)
 	pids, before := s.pids(), s.holds(s.Status().PID)
 	kills := times(2, 10)
-	report := s.busy("kill -9 of worker and supervisor", func(loads []*load.Load) {
+	report := s.besiege("kill -9 of worker and supervisor", s.steady(), func(under *siege.Siege) {
 		for range kills {
 			s.killWorker()
 			s.service.Crash()
 			s.AwaitAnswer()
-			s.await(loads, 1)
+			s.await(under, 1)
 		}
 	})
 	s.onlyInFlight(report, kills)
 	s.samePIDs(pids)
 	s.awaitSettled()
 	s.asBefore(before)
-}
-
-// busy is under without the idle connections, which a worker takes along.
-func (s *scene) busy(event string, do func([]*load.Load)) *load.Report {
-	s.t.Helper()
-	var loads []*load.Load
-	for _, options := range s.steady() {
-		l := s.load(options)
-		defer l.Stop() // also after a failure
-		loads = append(loads, l)
-	}
-	s.await(loads, 1)
-	do(loads)
-	sum := &load.Report{Kinds: make(map[load.Kind]load.KindReport)}
-	for _, l := range loads {
-		maps.Copy(sum.Kinds, l.Stop().Kinds)
-	}
-	results.add(event, sum)
-	s.t.Logf("%s:\n%v", event, sum)
-	return sum
 }
 
 func (s *scene) killWorker() {
@@ -159,7 +139,7 @@ func (s *scene) killWorker() {
 func (s *scene) onlyInFlight(report *load.Report, kills int) {
 	s.t.Helper()
 	for kind, k := range report.Kinds {
-		if clients := max(1, lasting); k.Failures > clients*kills {
+		if clients := siege.Lasting; k.Failures > clients*kills {
 			s.t.Errorf("%s: %d failures of %d requests at %d kills", kind, k.Failures, k.Requests, kills)
 		}
 		for _, text := range k.Errors {

@@ -10,18 +10,14 @@ import (
 	"time"
 
 	"gracevisor/test/harness"
+	"gracevisor/test/siege"
 )
 
 // full says that events happen as often as it takes to be sure.
-var full = os.Getenv("GRACEVISOR_SURVIVAL") == "full"
+var full = siege.Full
 
 // times is how often an event happens: seldom in the short form.
-func times(short, long int) int {
-	if full {
-		return long
-	}
-	return short
-}
+func times(short, long int) int { return siege.Times(short, long) }
 
 func TestMain(m *testing.M) {
 	if err := inParallel(); err != nil {
@@ -29,7 +25,7 @@ func TestMain(m *testing.M) {
 		os.Exit(1)
 	}
 	code := harness.Main(m)
-	fmt.Print(&results)
+	fmt.Print(siege.Recorded())
 	os.Exit(code)
 }
 

@@ -3,14 +3,12 @@ package survival
 import (
 	"context"
 	"maps"
-	"slices"
-	"strings"
 	"testing"
-	"time"
 
 	"gracevisor/internal/control"
 	"gracevisor/test/harness"
 	"gracevisor/test/load"
+	"gracevisor/test/siege"
 )
 
 // The apps of a scene.
@@ -62,70 +60,47 @@ func (s *scene) begin() {
 	s.AwaitServing(web, line)
 }
 
-// quiet is the load of connections that are idle until the end: half of them
-// have made a request before.
-func (s *scene) quiet() load.Options {
-	n := times(100, 1000)
-	clients := map[load.Kind]int{load.Idle: n / 2, load.IdleKept: n / 2}
-	return load.Options{Address: s.web.Address(), Clients: clients, MaxTime: maxTime}
+// target is what is besieged.
+func (s *scene) target() siege.Target {
+	return siege.Target{Web: s.web.Address(), Line: s.line.Address()}
 }
 
-// lasting is how many connections of each lasting kind a load has.
-const lasting = 2
+// quiet is the load of connections that are idle until the end.
+func (s *scene) quiet() load.Options { return s.target().Quiet() }
 
 // steady is the load whose connections must outlive everything.
-func (s *scene) steady() []load.Options {
-	http := map[load.Kind]int{
-		load.Get: 2, load.Post: 1, load.PostChunked: 1, load.Slow: 1, load.Stream: 1, load.Events: 1,
-		load.Upload: 1, load.WebSocket: lasting,
-	}
-	tcp := map[load.Kind]int{load.TCP: lasting}
-	return []load.Options{
-		{Address: s.web.Address(), Clients: http, Pause: pauseOfClients, MaxTime: maxTime},
-		{Address: s.line.Address(), Clients: tcp, Pause: pauseOfClients, MaxTime: maxTime},
-	}
-}
+func (s *scene) steady() []load.Options { return s.target().Steady() }
 
-// passing is the same load with WebSockets and TCP connections that end now and
-// then: an instance that is replaced stays until the last of them has.
-func (s *scene) passing() []load.Options {
-	all := s.steady()
-	for i := range all {
-		all[i].PerConnection = 20
-	}
-	return all
-}
-
-// pauseOfClients leaves some time of the processors to what is tested.
-const pauseOfClients = 2 * time.Millisecond
-
-// maxTime bounds a load.
-const maxTime = 20 * time.Minute
+// passing is that of WebSockets and TCP connections that end now and then.
+func (s *scene) passing() []load.Options { return s.target().Passing() }
 
 // under does something under load, records what was counted, and returns it.
-// The load begins before and goes on after it; the idle connections are there
-// first, so that their coming is not in the pauses of the others.
+// The load begins before and goes on after it.
 func (s *scene) under(event string, all []load.Options, do func()) *load.Report {
 	s.t.Helper()
-	var loads []*load.Load
-	for _, options := range append([]load.Options{s.quiet()}, all...) {
-		loads = append(loads, s.load(options))
+	return s.besiege(event, append([]load.Options{s.quiet()}, all...), func(under *siege.Siege) {
+		do()
+		s.await(under, 2)
+	})
+}
+
+// besiege does something with the loads at work.
+func (s *scene) besiege(event string, all []load.Options, do func(*siege.Siege)) *load.Report {
+	s.t.Helper()
+	ctx, cancel := context.WithTimeout(s.t.Context(), harness.DeadMan)
+	defer cancel()
+	under, err := siege.Begin(ctx, all...)
+	if err != nil {
+		s.t.Fatal(err)
 	}
-	defer func() { // also after a failure
-		for _, l := range loads {
-			l.Stop()
-		}
-	}()
-	s.await(loads, 1)
-	do()
-	s.await(loads, 2)
-	sum := &load.Report{Kinds: make(map[load.Kind]load.KindReport)}
-	for i := len(loads) - 1; i >= 0; i-- { // the idle ones last
-		maps.Copy(sum.Kinds, loads[i].Stop().Kinds)
+	defer under.End() // also after a failure
+	do(under)
+	report := under.End()
+	if err := siege.Record(event, report); err != nil {
+		s.t.Error(err)
 	}
-	results.add(event, sum)
-	s.t.Logf("%s:\n%v", event, sum)
-	return sum
+	s.t.Logf("%s:\n%v", event, report)
+	return report
 }
 
 // load begins a load, and waits until its clients are connected.
@@ -145,22 +120,20 @@ func (s *scene) load(options load.Options) *load.Load {
 }
 
 // await waits until each client has made n requests more.
-func (s *scene) await(loads []*load.Load, n int) {
+func (s *scene) await(under *siege.Siege, n int) {
 	s.t.Helper()
 	ctx, cancel := context.WithTimeout(s.t.Context(), harness.DeadMan)
 	defer cancel()
-	for _, l := range loads {
-		if err := l.Await(ctx, n); err != nil {
-			s.t.Fatalf("%v\n%v", err, l.Report())
-		}
+	if err := under.Await(ctx, n); err != nil {
+		s.t.Fatal(err)
 	}
 }
 
 // unharmed fails the test if anything in a report has failed.
 func (s *scene) unharmed(report *load.Report) {
 	s.t.Helper()
-	if report.Failures() > 0 || report.Requests() == 0 {
-		s.t.Errorf("%d of %d requests failed", report.Failures(), report.Requests())
+	if err := siege.Unharmed(report); err != nil {
+		s.t.Error(err)
 	}
 }
 
@@ -168,76 +141,9 @@ func (s *scene) unharmed(report *load.Report) {
 // its connections had to be made anew.
 func (s *scene) unbroken(report *load.Report) {
 	s.t.Helper()
-	s.unharmed(report)
-	for _, kind := range []load.Kind{load.WebSocket, load.TCP} {
-		if n := report.Kinds[kind].Connections; n != lasting {
-			s.t.Errorf("%s: %d clients have needed %d connections", kind, lasting, n)
-		}
+	if err := siege.Unbroken(report); err != nil {
+		s.t.Error(err)
 	}
-}
-
-// holdings is what there must be as much of after an event as before.
-type holdings struct {
-	fds       int
-	processes []string
-	stored    []string
-	workers   int
-	instances []string
-}
-
-// holds tells what is there.
-func (s *scene) holds(pid int) holdings {
-	s.t.Helper()
-	usage, err := harness.UsageOf(pid)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	h := holdings{fds: usage.FDs}
-	for _, p := range s.Processes() {
-		h.processes = append(h.processes, p.Name+" "+string(p.State&^('S'^'R')))
-	}
-	slices.Sort(h.processes)
-	status := s.Status()
-	h.workers = len(status.Workers)
-	for _, a := range status.Apps {
-		h.instances = append(h.instances, a.Name+" "+a.State+strings.Repeat(" instance", len(a.Instances)))
-	}
-	if s.service != nil {
-		h.stored = kinds(s.service.Names())
-	}
-	return h
-}
-
-// kinds are names without the numbers in them, which grow.
-func kinds(names []string) []string {
-	var all []string
-	for _, name := range names {
-		all = append(all, strings.Map(func(r rune) rune {
-			if r >= '0' && r <= '9' {
-				return -1
-			}
-			return r
-		}, name))
-	}
-	slices.Sort(all)
-	return all
-}
-
-// asBefore waits until everything is as it was.
-func (s *scene) asBefore(before holdings) {
-	s.t.Helper()
-	var now holdings
-	defer func() {
-		if s.t.Failed() {
-			s.t.Logf("before: %+v\nnow:    %+v", before, now)
-		}
-	}()
-	s.Await("everything to be as it was", func() bool {
-		now = s.holds(s.Status().PID)
-		return now.fds <= before.fds && slices.Equal(now.processes, before.processes) &&
-			slices.Equal(now.stored, before.stored) && now.workers == before.workers &&
-			slices.Equal(now.instances, before.instances)
-	})
 }
 
 // pids are the processes of the active instances, by app.
