@@ -52,7 +52,7 @@ func exitStatus(err error) int {
 		for _, line := range faults.Lines() {
 			fmt.Fprintln(os.Stderr, line)
 		}
-		fmt.Fprintf(os.Stderr, "gracevisord: the configuration is not valid: %d faults\n", len(faults))
+		fmt.Fprintln(os.Stderr, "gracevisord: the configuration is not valid; nothing was started")
 		return 1
 	}
 	fmt.Fprintf(os.Stderr, "gracevisord: %v\n", err)

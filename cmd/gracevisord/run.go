@@ -19,7 +19,7 @@ so that apps are restarted without losing a request.
 
 It runs in the foreground, as any user. Control it with gracevisorctl, or by
 signals: HUP reloads, TERM and INT drain and stop (a second one stops at once),
-USR1 reopens log files.`
+USR1 reopens log files, USR2 executes the binary on disk anew.`
 
 // run is the supervisor role, as its flags say.
 func run(args []string, signals chan os.Signal) error {

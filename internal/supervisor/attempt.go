@@ -1,6 +1,7 @@
 package supervisor
 
 import (
+	"reflect"
 	"slices"
 	"time"
 
@@ -26,8 +27,8 @@ type attempt struct {
 	holdsSlot bool
 	// slotBound runs as long as it does.
 	slotBound *time.Timer
-	// pause runs between two tries.
-	pause *time.Timer
+	// pause runs between two tries; it is nil while none is.
+	pause *clock
 }
 
 // startAttempt begins one in the place of what is under way and has not
@@ -63,7 +64,16 @@ func (s *Supervisor) tryAfter(t *attempt, pause time.Duration) {
 		return
 	}
 	t.step("waiting %s before the next try", pause.Round(time.Millisecond))
-	t.pause = time.AfterFunc(pause, func() { s.post(attemptTimer{t}) })
+	t.pause = s.startClock(pause, func(c *clock) message { return attemptTimer{t, c} })
+}
+
+// hasten ends the pause before the next try: nothing serves any more.
+func (s *Supervisor) hasten(t *attempt) {
+	if t.pause != nil {
+		t.pause.stop()
+		t.pause = nil
+		s.requestSlot(t)
+	}
 }
 
 func (s *Supervisor) requestSlot(t *attempt) {
@@ -135,12 +145,24 @@ func (s *Supervisor) tryFailed(t *attempt, why string, output []string) {
 		s.tryAfter(t, pauseAfter(t.failures))
 		return
 	}
+	s.giveUp(t, why, output)
+}
+
+// giveUp ends an attempt whose tries are used up. If what served when it began
+// has gone meanwhile, that version of the app is started again.
+func (s *Supervisor) giveUp(t *attempt, why string, output []string) {
+	a := t.app
 	a.attempt = nil
 	s.soon(s.collectSockets)
-	s.fail(a)
 	for _, j := range t.jobs {
 		j.finish(control.ResultFailed, why, output)
 	}
+	if a.serving() == nil && !reflect.DeepEqual(t.plan, a.plan) {
+		a.restarts++
+		s.startAttempt(a, a.plan, "crash", nil)
+		return
+	}
+	s.fail(a)
 }
 
 // succeed ends the attempt whose instance serves now.
@@ -172,9 +194,8 @@ func (s *Supervisor) cancelAttempt(a *app, result control.Result, why string) {
 	a.attempt = nil
 	s.changed(a)
 	s.soon(s.collectSockets)
-	if t.pause != nil {
-		t.pause.Stop()
-	}
+	t.pause.stop()
+	t.pause = nil
 	s.slots.withdraw(t)
 	s.releaseSlot(t)
 	if i := t.candidate; i != nil && i.state.Unready() {

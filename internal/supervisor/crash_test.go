@@ -91,6 +91,56 @@ func TestCrashWhileItIsRestarted(t *testing.T) {
 	})
 }
 
+// TestCrashWhileARestartPauses: the next try does not wait any longer.
+func TestCrashWhileARestartPauses(t *testing.T) {
+	app := newApp("demo", 8080, func(a *config.App) { a.MaxRetries = 20 })
+	run(t, plan(app), func(r *rig) {
+		r.alone("demo")
+		r.always("demo", behaviour{diesAfter: time.Millisecond, readyAfter: time.Minute, exit: exitOne})
+		restart := r.do(control.VerbRestart, "demo")
+		r.pass(2 * time.Minute) // the pauses are long by now
+		clones := r.count("clone")
+		r.always("demo", behaviour{})
+		r.process("demo/1").end(exitOne)
+		r.pass(100 * time.Millisecond)
+		if state := r.status("demo").State; state != "serving" {
+			t.Fatalf("right after the crash it is %s:\n%s", state, r.tale())
+		}
+		restart.gives(control.ResultDone)
+		if n := r.count("clone"); n != clones+1 {
+			t.Errorf("%d instances were started at the crash:\n%s", n-clones, r.tale())
+		}
+		r.pass(time.Minute)
+		if n := r.count("clone"); n != clones+1 {
+			t.Errorf("%d more were started later:\n%s", n-clones-1, r.tale())
+		}
+	})
+}
+
+// TestCrashWhileABadVersionIsTried: when the new version is given up, the one
+// that has served is started again, and not only after a minute.
+func TestCrashWhileABadVersionIsTried(t *testing.T) {
+	run(t, plan(newApp("demo", 8080)), func(r *rig) {
+		r.alone("demo")
+		dies := behaviour{diesAfter: time.Second, readyAfter: time.Minute, exit: exitOne}
+		r.behave("demo", dies, dies)
+		reload := r.apply(control.VerbUpdate, plan(newApp("demo", 8080, func(a *config.App) {
+			a.Command = []string{"bad", "{port}"}
+			a.MaxRetries = 2
+		})))
+		r.pass(500 * time.Millisecond)
+		r.process("demo/1").end(exitOne)
+		reload.gives(control.ResultFailed)
+		r.pass(100 * time.Millisecond)
+		if state := r.status("demo").State; state != "serving" {
+			t.Fatalf("after the bad version was given up it is %s:\n%s", state, r.tale())
+		}
+		if status := r.status("demo"); status.Instances[0].Reason != "crash" || status.Restarts != 1 {
+			t.Errorf("status %+v", status)
+		}
+	})
+}
+
 // TestSickInstanceStaysUntilReplaced: it goes on to take requests, and goes when
 // the new one serves.
 func TestSickInstanceStaysUntilReplaced(t *testing.T) {

@@ -146,10 +146,13 @@ func (s *Supervisor) reportCrash(i *instance) {
 	a.lastError = "instance " + i.id() + " ended while it served: " + i.err
 	a.lastOutput = s.lastLines(i)
 	a.touch()
-	if a.desired != running || a.attempt != nil {
-		return
+	switch {
+	case a.desired != running:
+	case a.attempt != nil:
+		s.hasten(a.attempt) // it is the replacement
+	default:
+		s.replaceUnasked(i, "crash")
 	}
-	s.replaceUnasked(i, "crash")
 }
 
 // replaceUnasked starts an instance that no operator asked for, unless that was

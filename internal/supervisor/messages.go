@@ -121,7 +121,10 @@ type (
 		limit    time.Duration
 	}
 	// attemptTimer: the pause before the next try is over.
-	attemptTimer struct{ attempt *attempt }
+	attemptTimer struct {
+		attempt *attempt
+		clock   *clock
+	}
 	// slotTimer: an attempt has held up others for long enough.
 	slotTimer struct{ attempt *attempt }
 	// retryTimer: an app that failed is to be tried again.
@@ -202,8 +205,8 @@ func (m instanceTimer) deliver(s *Supervisor) {
 }
 func (m instanceSaid) deliver(s *Supervisor) { s.said(m.instance, m.event) }
 func (m attemptTimer) deliver(s *Supervisor) {
-	if m.attempt.app.attempt == m.attempt {
-		s.requestSlot(m.attempt)
+	if m.attempt.pause == m.clock {
+		s.hasten(m.attempt)
 	}
 }
 func (m slotTimer) deliver(s *Supervisor) { s.releaseSlot(m.attempt) }

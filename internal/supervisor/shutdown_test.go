@@ -2,6 +2,8 @@ package supervisor
 
 import (
 	"context"
+	"fmt"
+	"syscall"
 	"testing"
 	"time"
 
@@ -139,6 +141,22 @@ func TestShutdownLeavesNoAccessLog(t *testing.T) {
 		r.alone("demo")
 		if w := r.worker(1); !w.holds("access:demo") {
 			t.Error("the worker has no access log")
+		}
+	})
+}
+
+// TestWorkerThatLeavesAtAStop: it may go while it is still being sent something,
+// which is no error.
+func TestWorkerThatLeavesAtAStop(t *testing.T) {
+	run(t, plan(newApp("demo", 8080)), func(r *rig) {
+		r.alone("demo")
+		r.worker(1).request("demo")
+		r.s.Stop()
+		r.settle()
+		r.look(func(s *Supervisor) { s.workerHungUp(s.workers[1], fmt.Errorf("send: %w", syscall.ECONNRESET)) })
+		r.ends()
+		if n := r.count("log ERROR"); n > 0 {
+			t.Errorf("%d errors are told:\n%s", n, r.tale())
 		}
 	})
 }

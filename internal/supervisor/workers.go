@@ -210,7 +210,10 @@ func (s *Supervisor) workerHungUp(w *worker, err error) {
 	if w.gone {
 		return
 	}
-	if !errors.Is(err, io.EOF) {
+	// One that was told to leave may be gone before it has taken all that it was
+	// sent, which the kernel tells as a reset.
+	left := w.draining && errors.Is(err, syscall.ECONNRESET)
+	if !errors.Is(err, io.EOF) && !left {
 		s.log.Error("cannot talk with worker; killing it", "worker", w.generation, "pid", w.pid, "error", err)
 	}
 	s.dismiss(w)
