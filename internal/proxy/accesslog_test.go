@@ -29,16 +29,16 @@ func logRig(t *testing.T, format string) (*rig, *os.File) {
 	return r, read
 }
 
-const loggedRequest = "GET /a?b=\"\xff\\ HTTP/1.1\r\nHost: h\r\nUser-Agent: a\"b\xffc\r\nReferer: r\r\n\r\n"
+const loggedRequest = "GET /a?b=\\ HTTP/1.1\r\nHost: h\r\nUser-Agent: a\"b\xffc\r\nReferer: r\r\n\r\n"
 
 func TestAccessLogJSON(t *testing.T) {
 	r, read := logRig(t, "json")
 	c := r.dial()
-	c.send(strings.ReplaceAll(loggedRequest, "\xff\\", "") + "GET / HTTP/1.1\r\n\r\n")
+	c.send(loggedRequest + "GET / HTTP/1.1\r\n\r\n")
 	c.rest()
 	lines := bufio.NewReader(read)
 	for _, want := range []map[string]any{
-		{"client": "127.0.0.1", "method": "GET", "host": "h", "target": `/a?b="`, "status": 200.0, "bytes_in": 63.0, "bytes_out": 50.0,
+		{"client": "127.0.0.1", "method": "GET", "host": "h", "target": `/a?b=\`, "status": 200.0, "bytes_in": 63.0, "bytes_out": 50.0,
 			"instance": "demo/1", "referer": "r", "user_agent": "a\"b\ufffdc"},
 		{"client": "127.0.0.1", "method": "", "host": "", "target": "", "status": 400.0, "instance": "", "referer": "", "user_agent": ""},
 	} {
@@ -61,13 +61,13 @@ func TestAccessLogJSON(t *testing.T) {
 func TestAccessLogCombined(t *testing.T) {
 	r, read := logRig(t, "combined")
 	c := r.dial()
-	c.send(strings.ReplaceAll(loggedRequest, "\xff\\", "\\"))
+	c.send(loggedRequest)
 	c.answer()
 	line, err := bufio.NewReader(read).ReadString('\n')
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := regexp.MustCompile(`^127\.0\.0\.1 - - \[\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4}\] "GET /a\?b=\\x22\\x5c HTTP/1\.1" 200 \d+ "r" "a\\x22b\\xffc"\n$`)
+	want := regexp.MustCompile(`^127\.0\.0\.1 - - \[\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4}\] "GET /a\?b=\\x5c HTTP/1\.1" 200 \d+ "r" "a\\x22b\\xffc"\n$`)
 	if !want.MatchString(line) {
 		t.Errorf("got %q", line)
 	}

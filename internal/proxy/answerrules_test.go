@@ -109,6 +109,20 @@ var answerRules = []rule{
 		answer: "HTTP/1.1 204 No Content\r\nDate: x\r\nContent-Length: 3\r\n\r\nabc",
 		client: "HTTP/1.1 204 No Content\r\nDate: x\r\n\r\n",
 	}, {
+		name: "an error of our own to HEAD has no body (RFC 9110 §9.3.2)", request: "HEAD / HTTP/1.1\r\nHost: h\r\n{id}\r\n",
+		toApp: "HEAD / HTTP/1.1\r\nHost: h\r\n{id}{fwd}\r\n", answer: "SSH-2.0-x\r\n\r\n",
+		client: strings.TrimSuffix(bad502, "502 Bad Gateway\n"), blame: "status line is malformed",
+	}, {
+		name: "an error of our own as JSON, whatever else is accepted (RFC 9110 §12.5.1)", answer: "SSH-2.0-x\r\n\r\n",
+		request: "GET / HTTP/1.1\r\nHost: h\r\n{id}Accept: application/json, text/plain, */*\r\n\r\n",
+		toApp:   "GET / HTTP/1.1\r\nHost: h\r\n{id}Accept: application/json, text/plain, */*\r\n{fwd}\r\n",
+		client: "HTTP/1.1 502 Bad Gateway\r\nContent-Type: application/json\r\nContent-Length: 37\r\n\r\n" +
+			"{\"status\":502,\"error\":\"Bad Gateway\"}\n",
+	}, {
+		name: "an error of our own as text to who accepts anything (RFC 9110 §12.5.1)", answer: "SSH-2.0-x\r\n\r\n",
+		request: "GET / HTTP/1.1\r\nHost: h\r\n{id}Accept: */*\r\n\r\n",
+		toApp:   "GET / HTTP/1.1\r\nHost: h\r\n{id}Accept: */*\r\n{fwd}\r\n", client: bad502,
+	}, {
 		name: "no trailers to HTTP/1.0 (RFC 9112 §7.1.2)", request: "GET / HTTP/1.0\r\nHost: h\r\n{id}\r\n", toApp: plainToApp,
 		answer: "HTTP/1.1 200 OK\r\nDate: x\r\nTrailer: T\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n0\r\nT: 1\r\n\r\n",
 		client: "HTTP/1.1 200 OK\r\nDate: x\r\nConnection: close\r\n\r\nab", ends: true,

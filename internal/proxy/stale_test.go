@@ -1,10 +1,17 @@
 package proxy
 
 import (
+	"io"
 	"net"
+	"net/http"
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"gracevisor/internal/wire"
 )
 
 // resetApp answers the first request of a connection and resets it as the next
@@ -146,5 +153,140 @@ func TestShortLife(t *testing.T) {
 	}
 	if n := conns.Load(); n != 3 {
 		t.Errorf("%d connections for 3 requests", n)
+	}
+}
+
+// TestResetBodies: a body that is kept is sent again with its request, and what
+// has a longer one goes where it meets no stale connection.
+func TestResetBodies(t *testing.T) {
+	chunks := "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"
+	for name, request := range map[string]string{
+		"PUT of 64 KiB":        "PUT / HTTP/1.1\r\nHost: h\r\nContent-Length: 65536\r\n\r\n" + strings.Repeat("x", 65536),
+		"PUT of more":          "PUT / HTTP/1.1\r\nHost: h\r\nContent-Length: 65537\r\n\r\n" + strings.Repeat("x", 65537),
+		"POST of more":         "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 65537\r\n\r\n" + strings.Repeat("x", 65537),
+		"PUT in chunks":        strings.Replace(chunks, "POST", "PUT", 1) + "3\r\nabc\r\n0\r\n\r\n",
+		"POST in later chunks": chunks,
+	} {
+		t.Run(name, func(t *testing.T) {
+			var read atomic.Int64
+			app := newBackend(t, func(p *peer) {
+				r, err := http.ReadRequest(p.r)
+				if err != nil {
+					return
+				}
+				if _, err := io.Copy(io.Discard, r.Body); err != nil {
+					t.Errorf("read body: %v", err)
+				}
+				read.Add(1)
+				p.send(ok0)
+				p.r.Peek(1)
+				p.Conn.(*net.TCPConn).SetLinger(0)
+			})
+			r := newRig(t, nil)
+			r.serve(app.addr)
+			c := r.dial()
+			const times = 30
+			for i := range times {
+				c.send(request)
+				if request == chunks {
+					eventually(t, "it has begun", func() bool { return r.counters().Instances[0].Requests == uint64(i+1) })
+					c.send("3\r\nabc\r\n0\r\n\r\n")
+				}
+				if h := c.head(); h != ok0 {
+					t.Fatalf("got %q", h)
+				}
+			}
+			if n := read.Load(); n != times {
+				t.Errorf("the app read %d requests", n)
+			}
+		})
+	}
+}
+
+// TestAgedConnections: an idle connection that may be about to be closed is not
+// used for what may not be sent twice, and after a while for nothing. Then it is
+// closed.
+func TestAgedConnections(t *testing.T) {
+	ended := make(chan int, 10)
+	var conns atomic.Int64
+	app := newBackend(t, func(p *peer) {
+		n := int(conns.Add(1))
+		for p.head() != "" {
+			p.send("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n" + itoa(n))
+		}
+		ended <- n
+	})
+	r := newRig(t, nil)
+	r.serve(app.addr)
+	pool := &r.proxy.instances["demo/1"].pool
+	age := func(by time.Duration) {
+		eventually(t, "all are at rest", func() bool { return r.counters().Instances[0].InFlight == 0 })
+		pool.mu.Lock()
+		defer pool.mu.Unlock()
+		for _, u := range pool.idle {
+			u.since -= int64(by)
+			u.expires -= int64(by)
+		}
+	}
+	c := r.dial()
+	for _, step := range []struct {
+		age    time.Duration
+		method string
+		conn   string // that it comes to
+	}{
+		{0, "GET", "1"},
+		{0, "POST", "1"},
+		{freshEnough, "POST", "2"},
+		{0, "POST", "2"},
+		{freshEnough, "DELETE", "2"},
+		{idleLife, "GET", "3"},
+	} {
+		age(step.age)
+		c.send(step.method + " / HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n")
+		if got := c.answer(); got != step.conn {
+			t.Fatalf("%s after %v came to connection %s, not %s", step.method, step.age, got, step.conn)
+		}
+	}
+	for range 2 { // by the sweeper, in any order
+		if got := <-ended; got > 2 {
+			t.Errorf("connection %d was closed", got)
+		}
+	}
+}
+
+// TestConnectTimeout: an instance that lets no connection come about is given up
+// in time, and the request goes to the one that comes in its place.
+func TestConnectTimeout(t *testing.T) {
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(fd)
+	if err := unix.Bind(fd, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Listen(fd, 0); err != nil {
+		t.Fatal(err)
+	}
+	name, err := unix.Getsockname(fd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	full := net.JoinHostPort("127.0.0.1", itoa(name.(*unix.SockaddrInet4).Port))
+	eventually(t, "the queue is full", func() bool {
+		c, err := net.DialTimeout("tcp", full, 50*time.Millisecond)
+		if err == nil {
+			t.Cleanup(func() { c.Close() })
+		}
+		return err != nil
+	})
+	r := newRig(t, func(a *wire.App) { a.Traffic.ConnectTimeout = 20 * time.Millisecond })
+	r.serve(full)
+	c := r.dial()
+	c.send("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n")
+	eventually(t, "it is tried again", func() bool { return r.counters().Retries > 1 })
+	r.serve(gatedApp(t, "two", nil).addr)
+	if got := c.answer(); got != "two" {
+		t.Errorf("got %q", got)
 	}
 }

@@ -218,6 +218,10 @@ var headPairs = []pair{
 		bad:  getHead + strings.Repeat("X: a\r\n", 99) + "\r\n",
 		good: getHead + strings.Repeat("X: a\r\n", 98) + "\r\n",
 	}, {
+		rule: "too many options in Connection (RFC 6585 §5)", status: 431,
+		bad:  getHead + "Connection: " + strings.Repeat("x,", 100) + "\r\n\r\n",
+		good: getHead + "Connection: " + strings.Repeat("x,", 99) + "\r\nX: a\r\n\r\n", toApp: plainToApp,
+	}, {
 		rule: "an expectation that nobody knows (RFC 9110 §10.1.1)", status: 417,
 		bad:  postHead + "Expect: 200-ok\r\nContent-Length: 3\r\n\r\nabc",
 		good: postHead + "Expect: 100-Continue\r\nContent-Length: 3\r\n\r\nabc",
@@ -271,6 +275,14 @@ var linePairs = []pair{
 	}, {
 		rule: "two spaces in the request line (RFC 9112 §3)", status: 400,
 		bad: "GET  / HTTP/1.1\r\nHost: h\r\n\r\n", good: plainGet,
+	}, {
+		rule: "quotes in the target (RFC 9112 §3.2)", status: 400,
+		bad:  "GET /?a=\"b\" HTTP/1.1\r\nHost: h\r\n\r\n",
+		good: "GET /?a='b'&f[x]={y|z} HTTP/1.1\r\nHost: h\r\n{id}\r\n",
+	}, {
+		rule: "angle brackets in the target (RFC 9112 §3.2)", status: 400,
+		bad:  "GET /<b> HTTP/1.1\r\nHost: h\r\n\r\n",
+		good: "GET /(b) HTTP/1.1\r\nHost: h\r\n{id}\r\n",
 	}, {
 		rule: "a fragment (RFC 9110 §7.1)", status: 400,
 		bad:  "GET /a#b HTTP/1.1\r\nHost: h\r\n\r\n",

@@ -49,8 +49,12 @@ func classOf(c byte) uint8 {
 	if c >= ' ' && c != 0x7f {
 		bits |= isValue
 	}
-	if c > ' ' && c < 0x7f && c != '#' {
-		bits |= isTarget
+	switch c {
+	case '"', '#', '<', '>':
+	default:
+		if c > ' ' && c < 0x7f {
+			bits |= isTarget
+		}
 	}
 	return bits
 }
@@ -94,10 +98,10 @@ func mayHoldControl(x uint64) bool {
 }
 
 // cleanTarget reports whether t holds only what is accepted in a request
-// target: visible ASCII but '#', as a fragment is never part of a target (RFC
-// 9110 §7.1). That is more than RFC 3986 permits: browsers send [ ] { } | ^ ` "
-// and a lone % as they are (WHATWG URL, "query percent-encode set"), and none
-// of them bears on where a message or a target ends.
+// target: what RFC 3986 permits but '#', as a fragment is never part of a target
+// (RFC 9110 §7.1), and [ \ ] ^ ` { | } and a lone %, which browsers send as they
+// are (WHATWG URL, "query percent-encode set") and none of which bears on where a
+// message or a target ends.
 func cleanTarget(t []byte) bool { return all(t, isTarget) }
 
 // equalFold reports whether s is the lower-case name, in any case.

@@ -56,7 +56,12 @@ func sameName(a, b []byte) bool {
 // options is what the Connection fields of a message say (RFC 9110 §7.6.1).
 type options struct {
 	close, keepAlive, te, upgrade bool
+	n                             int // of them, empty ones counted
 }
+
+// maxOptions bounds the options of a message. Honest ones have three; each costs
+// time with each field.
+const maxOptions = 100
 
 // read adds one Connection field. An element that is no token names nothing.
 //
@@ -66,6 +71,9 @@ type options struct {
 // would send on a message of another meaning, it is refused.
 func (o *options) read(value []byte, named *nameSet) *Error {
 	for element := range elements(value) {
+		if o.n++; o.n > maxOptions {
+			return errNamedMany
+		}
 		switch kind := kindOf(element); {
 		case len(element) == 0:
 		case kind == KindKeepAlive:

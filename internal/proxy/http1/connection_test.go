@@ -2,6 +2,7 @@ package http1
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 )
 
@@ -27,6 +28,8 @@ func TestConnection(t *testing.T) {
 		{name: "RFC 9110 §7.6.1: named fields that are common", raw: get("Accept: 1", "User-Agent: 2", "Connection: accept, user-agent"), want: "-Accept=1 -User-Agent=2"},
 		{name: "RFC 9110 §7.6.1: as many as fit", raw: get("Connection: a, b, c, d", "A: 1", "D: 1", "E: 1"), want: "-A=1 -D=1 +E=1"},
 		{name: "RFC 9110 §7.6.1: more than fit", raw: get("Connection: a, b, c", "Connection: d, e,f", "A: 1", "E: 1", "F: 1", "G: 1"), want: "-A=1 -E=1 -F=1 +G=1"},
+		{name: "RFC 6585 §5: options without end", raw: get("Connection: a", "Connection: "+strings.Repeat(",", maxOptions-1)), err: errNamedMany},
+		{name: "RFC 6585 §5: as many as there may be", raw: get("Connection: a", "Connection: "+strings.Repeat(",", maxOptions-2), "A: 1"), want: "-A=1"},
 		{name: "RFC 9110 §7.6.1: names Host", raw: get("Connection: close, host"), err: errNamed},
 		{name: "RFC 9110 §7.6.1: names Content-Length", raw: get("Connection: Content-Length", "Content-Length: 5"), err: errNamed},
 		{name: "RFC 9110 §7.6.1: names Content-Length, which is not there", raw: get("Connection: content-length"), err: errNamed},

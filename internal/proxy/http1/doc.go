@@ -26,7 +26,8 @@
 //     reads; and a head that is bad is refused when its first bad line has come
 //     (a target that is too long even before), except for rules that involve
 //     several fields.
-//   - A head costs time in proportion to its length, however it comes.
+//   - A head costs time in proportion to its length, however it comes, and
+//     whatever Connection names.
 //   - Names in Connection never strip what frames or routes a message, or what
 //     a proxy writes.
 //   - An [Error] holds no byte of the message but checked field names, so that

@@ -68,6 +68,7 @@ var (
 	errCodingOld    = &Error{400, "Transfer-Encoding", "is in an HTTP/1.0 message", "RFC 9112 §6.1"}
 	errCodingNone   = &Error{400, "Transfer-Encoding", "is in an interim answer", "RFC 9112 §6.1"}
 	errNamed        = &Error{400, "Connection", "names a field that is meant for all recipients", "RFC 9110 §7.6.1"}
+	errNamedMany    = &Error{431, "Connection", "lists too many options", "RFC 6585 §5"}
 	errExpect       = &Error{417, "Expect", "holds an expectation other than 100-continue", "RFC 9110 §10.1.1"}
 	errMaxForwards  = &Error{400, "Max-Forwards", "is not one decimal number", "RFC 9110 §7.6.2"}
 	errChunkSize    = &Error{400, "", "chunk size is not a hexadecimal number", "RFC 9112 §7.1"}

@@ -95,10 +95,11 @@ func TestEveryByte(t *testing.T) {
 	for c := range 256 {
 		b := string([]byte{byte(c)})
 		visible := c > 0x20 && c < 0x7f
+		target := visible && !strings.Contains(`"#<>`, b)
 		for place, want := range map[string]bool{
 			"M" + b + "M / HTTP/1.1\r\nHost: a\r\n\r\n":                         strings.Contains(token, b),
-			"GET /a" + b + "c HTTP/1.1\r\nHost: a\r\n\r\n":                      visible && c != '#',
-			"GET /01234567890" + b + "234567890 HTTP/1.1\r\nHost: a\r\n\r\n":    visible && c != '#',
+			"GET /a" + b + "c HTTP/1.1\r\nHost: a\r\n\r\n":                      target,
+			"GET /01234567890" + b + "234567890 HTTP/1.1\r\nHost: a\r\n\r\n":    target,
 			"GET / HTTP/1.1\r\nHost: a\r\nX" + b + "Y: v\r\n\r\n":               strings.Contains(token+":", b),
 			"GET / HTTP/1.1\r\nHost: a\r\nX: v" + b + "w\r\n\r\n":               visible || c >= 0x80 || c == ' ' || c == '\t',
 			"GET / HTTP/1.1\r\nHost: a\r\nX: 0123456789" + b + "123456\r\n\r\n": visible || c >= 0x80 || c == ' ' || c == '\t',
