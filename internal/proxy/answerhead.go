@@ -50,7 +50,7 @@ func (c *conn) appendFraming(out []byte) []byte {
 // lastAnswer reports whether the connection ends with this answer.
 func (c *conn) lastAnswer() bool {
 	x := c.x
-	if !x.req.KeepAlive || x.unsettled || c.proxy.draining.Load() {
+	if !x.req.KeepAlive || x.unsettled || c.parting() {
 		return true
 	}
 	if !x.upload.begun || x.upload.read.Load() {

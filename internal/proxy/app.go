@@ -13,13 +13,16 @@ import (
 
 // An app is what the proxy keeps of an app from table to table.
 type app struct {
-	name     string
-	route    atomic.Pointer[route] // by the newest table
-	gate     *gate
-	queue    queue
-	counters counters
-	access   atomic.Pointer[logPipe]
-	faults   faults
+	name  string
+	route atomic.Pointer[route] // by the newest table
+	gate  *gate
+	queue queue
+	// upgraded and streams are the tunnels of both kinds: after an Upgrade,
+	// and of `proxy: tcp`.
+	upgraded, streams atomic.Int64
+	counters          counters
+	access            atomic.Pointer[logPipe]
+	faults            faults
 }
 
 func newApp(name string) *app { return &app{name: name, gate: newGate()} }

@@ -16,8 +16,19 @@ type conn struct {
 	sock     sock
 	client   stream // &sock, or what is to come between it and the phases
 	peer     netip.AddrPort
+	tcp      bool      // of an app with `proxy: tcp`
 	x        *exchange // nil while idle
 	served   bool      // has had a request
+
+	// freeze is set when the connection is to be moved to another worker:
+	// where that can be done it stops, and is stopped.
+	freeze  atomic.Bool
+	stopped bool
+	// resumeBy is the deadline of the wait that it has stopped in, in monotime,
+	// which whoever goes on takes over; 0 for none.
+	resumeBy int64
+	// tunnel is what it has become, if it is one.
+	tunnel atomic.Pointer[tunnel]
 
 	// gone is set by the sweeper when the client has left in the middle of a
 	// request; up is what then has to be woken.
@@ -62,14 +73,13 @@ const (
 	sever               // close, the answer is not complete
 	abort               // reset, as only that tells the client so
 	over                // it was a tunnel, which has ended; nothing is left to do
+	move                // it has stopped in a head, and is to be moved
 )
 
 // begin takes over an accepted socket, which is counted in already.
 func (p *Proxy) begin(l *listener, a *app, fd int, peer netip.AddrPort) {
-	c := &conn{proxy: p, listener: l, home: a, peer: peer}
-	c.sock.owner = c
-	c.client = &c.sock
-	if err := p.sweep.newSock(&c.sock, fd); err != nil {
+	c := &conn{proxy: p, listener: l, home: a, peer: peer, tcp: a.route.Load().tcp}
+	if err := c.own(fd); err != nil {
 		p.log.Warn("cannot use connection", "app", a.name, "error", err)
 		p.leave(a)
 		return
@@ -77,23 +87,50 @@ func (p *Proxy) begin(l *listener, a *app, fd int, peer netip.AddrPort) {
 	p.wg.Go(c.serve) // ends with the connection, which Close ends
 }
 
-// serve is the life of a connection.
+// own takes over the client's socket.
+func (c *conn) own(fd int) error {
+	c.sock.owner, c.sock.freeze = c, &c.freeze
+	c.client = &c.sock
+	return c.proxy.sweep.newSock(&c.sock, fd)
+}
+
+// serve is the life of a connection in this process: until it ends, or has
+// stopped to be moved and the mover has it.
 func (c *conn) serve() {
-	defer c.end()
-	if c.home.route.Load().tcp {
-		c.relay()
-		return
+	for c.live(); c.stopped; c.live() {
+		if c.proxy.giveAway(c) {
+			return
+		}
 	}
-	for c.next() {
+	c.end()
+}
+
+// live serves until the connection ends or has stopped.
+func (c *conn) live() {
+	c.stopped = false
+	switch {
+	case c.tunnel.Load() != nil:
+		c.carry()
+	case c.tcp:
+		c.relay()
+	default:
+		for c.next() {
+		}
 	}
 }
 
 // next serves a request, and reports whether another may follow.
 func (c *conn) next() bool {
+	if c.freeze.Load() && c.stopBetween() {
+		return false
+	}
 	if (c.x == nil || c.x.in.empty()) && !c.awaitRequest() {
 		return false
 	}
 	f := c.request()
+	if f == move {
+		return false
+	}
 	c.served = true
 	if f == over {
 		return false
@@ -128,8 +165,13 @@ func (c *conn) awaitRequest() bool {
 	if !c.served {
 		patience = t.HeaderTimeout
 	}
-	c.sock.readBy.Store(deadline(patience))
+	c.sock.readBy.Store(c.resumed(patience))
+	c.sock.in.atRest = true
 	n, err := c.client.readIdle(c)
+	c.sock.in.atRest = false
+	if err == errFrozen {
+		c.stop()
+	}
 	if err != nil || n == 0 {
 		return false
 	}

@@ -88,7 +88,9 @@ func class(status int) int { return min(max(status/100-1, 0), 4) }
 func (p *Proxy) Counters() wire.Counters {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	all := wire.Counters{Connections: int(p.gate.n.Load())}
+	all := wire.Counters{
+		Connections: int(p.gate.n.Load()), MovedIn: p.movedIn.Load(), MovedOut: p.movedOut.Load(),
+	}
 	at := make(map[string]int, len(p.apps))
 	for _, name := range slices.Sorted(maps.Keys(p.apps)) {
 		at[name] = len(all.Apps)
@@ -111,6 +113,7 @@ func (p *Proxy) Counters() wire.Counters {
 func (a *app) count() wire.AppCounters {
 	n := a.counters.sum()
 	n.Name, n.Connections, n.Holding = a.name, int(a.gate.n.Load()), a.queue.len()
+	n.Upgraded, n.Streams = int(a.upgraded.Load()), int(a.streams.Load())
 	return n
 }
 

@@ -1,10 +1,11 @@
 package proxy
 
 // Drain makes the proxy leave. When it returns, nothing is accepted any more;
-// only then do answers begin to say `Connection: close`. In this order no client
-// meets a closed door: one that is told to connect anew reaches another worker.
-// What was accepted is served, and idle connections keep their time-out and are
-// served if they speak again.
+// only then are connections moved, if there is a worker to move them to, or else
+// do answers begin to say `Connection: close`. In this order no client meets a
+// closed door: one that is told to connect anew reaches another worker. What was
+// accepted and is not moved is served, and idle connections keep their time-out
+// and are served if they speak again.
 func (p *Proxy) Drain() {
 	p.mu.Lock()
 	listeners := p.listeners
@@ -14,9 +15,19 @@ func (p *Proxy) Drain() {
 	for _, l := range listeners {
 		l.close()
 	}
+	if m := p.mover.Load(); m != nil {
+		m.freeze()
+	}
 	p.draining.Store(true)
+	if m := p.mover.Load(); m != nil {
+		m.start()
+	}
 	p.checkDrained()
 }
+
+// parting reports whether the client has to be told that its connection ends
+// with this answer: the proxy leaves, and the connection is not to be moved.
+func (c *conn) parting() bool { return c.proxy.draining.Load() && !c.freeze.Load() }
 
 // Drained is closed when Drain was called and the last client connection has
 // ended.

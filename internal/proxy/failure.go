@@ -61,7 +61,7 @@ func (c *conn) answerOwn(out []byte, status int, goOn bool) fate {
 func (c *conn) mayGoOn() bool {
 	x := c.x
 	read := !x.upload.needed || x.upload.read.Load()
-	return read && x.req.KeepAlive && !x.unsettled && !c.proxy.draining.Load()
+	return read && x.req.KeepAlive && !x.unsettled && !c.parting()
 }
 
 // appendGoOn writes whether the connection goes on, and the end of the head.

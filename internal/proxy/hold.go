@@ -143,6 +143,8 @@ var (
 type patience struct {
 	until int64         // monotime at which it ends; 0: has not waited
 	pause time.Duration // between two tries of an instance that refuses
+	// carried is until as the last owner of the connection has set it, or 0.
+	carried int64
 }
 
 // The pauses between two tries to reach an instance that serves by the table
@@ -159,7 +161,10 @@ const (
 func (c *conn) hold(a *app, r *route, w *waiter, t *patience, retry bool) error {
 	a.queue.handOn(w)
 	if t.until == 0 {
-		t.until = monotime() + int64(r.traffic.HoldTimeout)
+		t.until = t.carried
+		if t.until == 0 {
+			t.until = monotime() + int64(r.traffic.HoldTimeout)
+		}
 		t.pause = minRetryPause
 		a.counters.of(c).held.Add(1)
 		w.sock = &c.sock
@@ -199,6 +204,9 @@ func (c *conn) wait(w *waiter, r *route, t *patience, retry bool) error {
 	case r.traffic.HoldTimeout > 0:
 		s.alarm(t.until)
 	}
+	if s.in.atRest && s.freeze.Load() {
+		return errFrozen // the alarm may have undone the waking
+	}
 	s.in.hold = w
 	_, err := s.wait(opHold)
 	s.in.hold = nil
@@ -208,6 +216,8 @@ func (c *conn) wait(w *waiter, r *route, t *patience, retry bool) error {
 		return nil
 	case errors.Is(err, errTimeout):
 		return nil // hold looks whether that was all
+	case err == errFrozen:
+		return err
 	case err != nil || w.left:
 		return errHoldLeft
 	}

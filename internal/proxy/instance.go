@@ -48,7 +48,16 @@ func (in *instance) enter() bool {
 	return true
 }
 
-// leave ends what enter began.
+// adopt counts in what was begun in another worker, also if the instance is
+// retired.
+func (in *instance) adopt() {
+	in.mu.Lock()
+	in.told = false
+	in.inflight.Add(1)
+	in.mu.Unlock()
+}
+
+// leave ends what enter or adopt began.
 func (in *instance) leave() {
 	if in.inflight.Add(-1) == 0 && in.retired.Load() {
 		in.report()

@@ -48,6 +48,10 @@ type Proxy struct {
 	accessLog map[string]*logPipe
 	probes    map[string]*probe
 	leaving   bool // Drain was called
+	mover     atomic.Pointer[mover]
+
+	movedIn, movedOut atomic.Uint64 // connections
+	movedBytes        atomic.Uint64 // that came along with them
 
 	draining atomic.Bool
 	drained  chan struct{} // closed with the last connection of a drain
@@ -154,6 +158,9 @@ func (p *Proxy) Close() {
 	listeners := p.listeners
 	p.listeners = make(map[string]*listener)
 	p.mu.Unlock()
+	if m := p.mover.Load(); m != nil {
+		m.resign()
+	}
 	p.sweep.close()
 	for _, l := range listeners {
 		l.close()

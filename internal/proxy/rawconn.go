@@ -14,6 +14,7 @@ var (
 	errTimeout   = errors.New("wait for socket: time-out")
 	errCancelled = errors.New("wait for socket: nobody needs it any more")
 	errClosing   = errors.New("wait for socket: the proxy closes")
+	errFrozen    = errors.New("wait for socket: its connection is to be moved")
 	errStale     = errors.New("use idle connection: it has been closed, or spoke unasked")
 )
 
@@ -38,6 +39,9 @@ type sock struct {
 	readBy, writeBy atomic.Int64
 	// readCancel and writeCancel, if set, end waits once they are true.
 	readCancel, writeCancel *atomic.Bool
+	// freeze, if set, ends the waits of those who can be stopped, once it is
+	// true.
+	freeze *atomic.Bool
 	// owner is told by each sweep; nil for a connection to an app.
 	owner *conn
 	shard uint8
@@ -82,7 +86,7 @@ func (s *sock) reset() {
 }
 
 // reason is why a wait was woken, or nil if it was not meant.
-func (s *sock) reason(cancel *atomic.Bool, by int64) error {
+func (s *sock) reason(cancel *atomic.Bool, by int64, atRest bool) error {
 	switch {
 	case cancel != nil && cancel.Load():
 		return errCancelled
@@ -90,6 +94,8 @@ func (s *sock) reason(cancel *atomic.Bool, by int64) error {
 		return errClosing
 	case by != 0 && monotime() >= by:
 		return errTimeout
+	case atRest && s.freeze.Load():
+		return errFrozen
 	}
 	return nil
 }

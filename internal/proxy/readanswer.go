@@ -119,7 +119,7 @@ func (c *conn) answer() fate {
 	x := c.x
 	c.countAnswer(x.resp.Status)
 	if x.resp.Status == 101 {
-		return c.tunnel()
+		return c.switchOver()
 	}
 	c.appendAnswerHead()
 	err := c.sendAnswer()

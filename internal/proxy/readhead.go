@@ -3,6 +3,7 @@ package proxy
 import (
 	"errors"
 
+	"gracevisor/internal/proxy/handoff"
 	"gracevisor/internal/proxy/http1"
 )
 
@@ -23,7 +24,7 @@ func (c *conn) readHead() fate {
 		}
 		if !limited {
 			limited = true
-			c.sock.readBy.Store(deadline(x.route.traffic.HeaderTimeout))
+			c.sock.readBy.Store(c.resumed(x.route.traffic.HeaderTimeout))
 		}
 		// One byte more than the limit shows that it is broken.
 		if x.in.w == len(x.in.b) && !x.in.grow(x.route.request.MaxBytes+1) {
@@ -38,8 +39,13 @@ func (c *conn) readHead() fate {
 // readMore reads more of a head that has begun.
 func (c *conn) readMore() fate {
 	x := c.x
+	c.sock.in.atRest = x.in.len() <= handoff.MaxData
 	n, err := c.client.read(x.in.free())
+	c.sock.in.atRest = false
 	switch {
+	case err == errFrozen:
+		c.stop()
+		return move
 	case errors.Is(err, errTimeout):
 		return c.refuseHead(errHeadLate)
 	case err != nil || n == 0:

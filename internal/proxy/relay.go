@@ -7,14 +7,17 @@ import "errors"
 func (c *conn) relay() {
 	a := c.home
 	count := a.counters.of(c)
-	count.requests.Add(1)
-	var r retry
+	if !c.served {
+		c.served = true
+		count.requests.Add(1)
+	}
+	r := retry{patience: patience{carried: c.resumed(0)}}
 	w := new(waiter)
 	defer a.queue.handOn(w)
 	for {
 		in, u := c.reach(a, w, &r)
 		if in == nil {
-			return
+			return // or it has stopped
 		}
 		if u == nil {
 			r.tried = append(r.tried, in)
@@ -22,9 +25,8 @@ func (c *conn) relay() {
 			in.counters.of(c).retries.Add(1)
 			continue
 		}
-		c.join(u, a)
-		u.close()
-		in.leave()
+		c.enterTunnel(u, in, a, false)
+		c.carry()
 		return
 	}
 }
@@ -36,8 +38,7 @@ func (c *conn) reach(a *app, w *waiter, r *retry) (*instance, *upstream) {
 	for {
 		in, rt := a.acquire(r.tried)
 		if in == nil {
-			if !rt.holding() || c.hold(a, rt, w, &r.patience, len(r.tried) > 0) != nil {
-				a.counters.of(c).errors.Add(1)
+			if !c.awaitInstance(a, rt, w, r) {
 				return nil, nil
 			}
 			r.tried = r.tried[:0]
@@ -55,4 +56,25 @@ func (c *conn) reach(a *app, w *waiter, r *retry) (*instance, *upstream) {
 		}
 		return in, nil
 	}
+}
+
+// awaitInstance waits for another table. False means that there is no use in
+// going on, or that the connection has stopped so that it can be moved.
+func (c *conn) awaitInstance(a *app, rt *route, w *waiter, r *retry) bool {
+	err := errHoldTimeout
+	if rt.holding() {
+		c.sock.in.atRest = true
+		err = c.hold(a, rt, w, &r.patience, len(r.tried) > 0)
+		c.sock.in.atRest = false
+	}
+	switch err {
+	case nil:
+		return true
+	case errFrozen:
+		c.stop()
+		c.resumeBy = r.patience.until
+	default:
+		a.counters.of(c).errors.Add(1)
+	}
+	return false
 }

@@ -20,6 +20,7 @@ type inward struct {
 	want   int // of a splice
 	pipe   *pipe
 	hold   *waiter
+	atRest bool // the wait may be ended by freeze
 	n      int
 	err    error
 }
@@ -119,7 +120,7 @@ func (s *sock) readWoken(err error) error {
 		return err
 	}
 	s.file.SetReadDeadline(time.Time{})
-	return s.reason(s.readCancel, s.readBy.Load())
+	return s.reason(s.readCancel, s.readBy.Load(), s.in.atRest)
 }
 
 // readable is the callback of everything that waits to read. It returns false

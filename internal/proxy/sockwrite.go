@@ -11,6 +11,7 @@ type outward struct {
 	ready      func(uintptr) bool
 	pipe       *pipe
 	connecting bool
+	atRest     bool          // the wait may be ended by freeze
 	patience   time.Duration // see writeWithin
 	p          []byte
 	err        error
@@ -43,7 +44,7 @@ func (s *sock) waitWrite() error {
 			return err
 		}
 		s.file.SetWriteDeadline(time.Time{})
-		if err = s.reason(s.writeCancel, s.writeBy.Load()); err != nil {
+		if err = s.reason(s.writeCancel, s.writeBy.Load(), s.out.atRest); err != nil {
 			return err
 		}
 	}

@@ -18,7 +18,7 @@ var errNoPipe = errors.New("make pipe: none to be had")
 // process (splice(2)). It is our own and not that of io.Copy, whose pipe is
 // lost with what it holds when a write is interrupted.
 type pipe struct {
-	r, w int
+	r, w int // w is -1 if it came with bytes from another process, and is not filled again
 	size int
 	held int // bytes in it
 }
@@ -62,7 +62,7 @@ func newPipe() *pipe {
 // put takes a pipe back. One that holds bytes is of no use to anybody else.
 func (l *pipePool) put(p *pipe) {
 	l.mu.Lock()
-	if p.held == 0 && len(l.idle) < maxIdlePipes {
+	if p.held == 0 && p.w >= 0 && len(l.idle) < maxIdlePipes {
 		l.idle = append(l.idle, p)
 		p = nil
 	}
@@ -85,7 +85,9 @@ func (l *pipePool) trim() {
 
 func (p *pipe) close() {
 	unix.Close(p.r)
-	unix.Close(p.w)
+	if p.w >= 0 {
+		unix.Close(p.w)
+	}
 }
 
 // fill takes bytes from a socket into the empty pipe; -1 means that none are

@@ -28,6 +28,17 @@ type transfer struct {
 	live *atomic.Uint64
 	conn *conn
 
+	// freeze, if set, stops the transfer once it is true; run is called again
+	// to go on, here or in another process. over is for its owner: it has
+	// ended.
+	freeze *atomic.Bool
+	over   bool
+	// What has been read and is yet to be written when it has stopped, and the
+	// deadlines that it then goes on with, in monotime.
+	rest            []byte
+	held            *pipe
+	readBy, writeBy int64
+
 	buf   *buffer
 	bulk  bool // much comes at a time
 	plain bool // no splice: not two sockets, or no pipe to be had
@@ -40,7 +51,13 @@ func (t *transfer) run() (fromErr, toErr error) {
 	dst, ok2 := t.to.(*sock)
 	t.plain = !ok1 || !ok2
 	t.bulk = t.left >= spliceFrom
+	if toErr = t.flush(); toErr != nil {
+		return nil, toErr
+	}
 	for t.left != 0 {
+		if t.freeze != nil && t.freeze.Load() {
+			return errFrozen, nil
+		}
 		var n int
 		t.boundRead()
 		if t.bulk && !t.plain {
@@ -82,9 +99,19 @@ func (t *transfer) splice(src, dst *sock) (n int, fromErr, toErr error) {
 	t.took(n)
 	t.bulk = t.left > 0 || n >= copySize
 	dst.writeWithin(t.bound())
-	err = dst.spliceOut(p)
+	return n, nil, t.pour(p, n)
+}
+
+// pour writes the n bytes that a pipe holds.
+func (t *transfer) pour(p *pipe, n int) error {
+	err := t.to.socket().spliceOut(p)
+	if err == errFrozen {
+		t.moved(n - p.held)
+		t.held = p
+		return err
+	}
 	pipes.put(p)
-	return n, nil, err
+	return err
 }
 
 // copy moves bytes once, through a buffer.
@@ -93,14 +120,81 @@ func (t *transfer) copy() (n int, fromErr, toErr error) {
 	if t.buf == nil {
 		return 0, err, nil
 	}
-	defer t.giveBack()
 	if err != nil || n == 0 {
+		t.giveBack()
 		return 0, err, nil
 	}
 	t.took(n)
 	t.bulk = t.left < 0 && n == copySize
 	t.to.socket().writeWithin(t.bound())
-	return n, nil, t.to.write(t.buf.b[:n])
+	return n, nil, t.write(t.buf.b[:n])
+}
+
+// write writes what has been read into the buffer.
+func (t *transfer) write(p []byte) error {
+	err := t.to.write(p)
+	if err == errFrozen {
+		t.rest = t.to.socket().out.p
+		t.moved(len(p) - len(t.rest))
+		return err
+	}
+	if t.buf != nil {
+		t.giveBack()
+	}
+	return err
+}
+
+// flush writes what was left when the transfer stopped.
+func (t *transfer) flush() error {
+	if t.rest == nil && t.held == nil {
+		return nil
+	}
+	if t.freeze.Load() {
+		return errFrozen
+	}
+	dst := t.to.socket()
+	dst.writeWithin(t.bound())
+	if t.writeBy != 0 {
+		dst.writeBy.Store(t.writeBy)
+	}
+	t.writeBy = 0
+	if p := t.rest; p != nil {
+		t.rest = nil
+		if err := t.write(p); err != nil {
+			return err
+		}
+		t.moved(len(p))
+	}
+	if p := t.held; p != nil {
+		t.held = nil
+		n := p.held
+		if err := t.pour(p, n); err != nil {
+			return err
+		}
+		t.moved(n)
+	}
+	return nil
+}
+
+// pause keeps the deadlines of a transfer that has stopped.
+func (t *transfer) pause() {
+	if by := t.from.socket().readBy.Load(); by != 0 {
+		t.readBy = by
+	}
+	if by := t.to.socket().writeBy.Load(); by != 0 && (t.rest != nil || t.held != nil) {
+		t.writeBy = by
+	}
+}
+
+// drop lets go of what was read and not written.
+func (t *transfer) drop() {
+	if t.held != nil {
+		t.held.close()
+	}
+	if t.buf != nil {
+		t.giveBack()
+	}
+	t.rest, t.held = nil, nil
 }
 
 // lend and giveBack make a transfer the lender of its buffer.
@@ -123,6 +217,11 @@ func (t *transfer) giveBack() {
 // between looking for that and setting the deadline, which would overwrite the
 // one that was set for it.
 func (t *transfer) boundRead() {
+	if t.readBy != 0 {
+		t.from.socket().readBy.Store(t.readBy)
+		t.readBy = 0
+		return
+	}
 	for {
 		bound := t.bound()
 		t.from.socket().readBy.Store(deadline(bound))

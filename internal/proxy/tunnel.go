@@ -7,17 +7,14 @@ import (
 	"gracevisor/internal/proxy/http1"
 )
 
-// tunnel answers 101 and then passes bytes in both directions, those that came
-// with the heads first, until both have ended. It counts as a request in flight
-// all the while. It may be silent for hours, so the exchange is given back; its
-// line in the access log is that of the switch.
-func (c *conn) tunnel() fate {
+// switchOver answers 101 and makes the connection a tunnel. That counts as a
+// request in flight until it ends. It may be silent for hours, so the exchange is
+// given back; its line in the access log is that of the switch.
+func (c *conn) switchOver() fate {
 	x := c.x
-	u, in, a := x.upstream, x.instance, x.app
+	u := x.upstream
+	c.enterTunnel(u, x.instance, x.app, true)
 	x.upstream, x.instance = nil, nil
-	defer in.leave()
-	defer u.close()
-	defer c.up.Store(nil)
 	c.waiting.Store(0)
 	c.appendSwitch()
 	x.out = append(x.out, x.up.unread()...)
@@ -26,10 +23,13 @@ func (c *conn) tunnel() fate {
 		u.writeCancel = nil
 		err = u.write(x.in.unread())
 	}
+	c.up.Store(nil)
 	c.account()
 	c.giveBack()
-	if err == nil {
-		c.join(u, a)
+	if err != nil {
+		c.leaveTunnel()
+	} else {
+		c.carry()
 	}
 	return over
 }
@@ -47,9 +47,14 @@ func (c *conn) appendSwitch() {
 	x.out = append(append(out, x.upgrade...), "\r\n\r\n"...)
 }
 
-// A pairing is the state of a tunnel: two directions, and what they tell each
-// other.
-type pairing struct {
+// A tunnel passes bytes between a client and an instance: two directions, and
+// what they tell each other.
+type tunnel struct {
+	app      *app
+	instance *instance
+	upstream *upstream
+	upgraded bool // it began as a request
+
 	half     atomic.Bool // one direction has ended
 	cut      atomic.Bool // both have to end now
 	up, down transfer
@@ -60,35 +65,82 @@ type pairing struct {
 // its half only.
 const tunnelHalfLife = 5 * time.Minute
 
-// join passes bytes between client and app until both directions have ended. One
-// that ends says so to its receiver and leaves the other alone (TCP half-close);
-// one that breaks breaks both.
-func (c *conn) join(u *upstream, a *app) {
+// enterTunnel makes the connection a tunnel to u, on an instance that it counts
+// on already.
+func (c *conn) enterTunnel(u *upstream, in *instance, a *app, upgraded bool) *tunnel {
+	t := &tunnel{app: a, instance: in, upstream: u, upgraded: upgraded}
 	count := a.counters.of(c)
-	t := &pairing{}
-	t.up = transfer{from: c.client, to: &u.sock, left: -1, half: &t.half, live: &count.bytesIn}
-	t.down = transfer{from: &u.sock, to: c.client, left: -1, half: &t.half, live: &count.bytesOut}
-	for _, s := range [...]*sock{&c.sock, &u.sock} {
+	t.up = transfer{from: c.client, to: &u.sock, left: -1, half: &t.half, freeze: &c.freeze, live: &count.bytesIn}
+	t.down = transfer{from: &u.sock, to: c.client, left: -1, half: &t.half, freeze: &c.freeze, live: &count.bytesOut}
+	t.gauge().Add(1)
+	c.tunnel.Store(t)
+	return t
+}
+
+// gauge counts the tunnels of its kind.
+func (t *tunnel) gauge() *atomic.Int64 {
+	if t.upgraded {
+		return &t.app.upgraded
+	}
+	return &t.app.streams
+}
+
+// leaveTunnel ends what enterTunnel began, and closes our end of the connection
+// to the instance.
+func (c *conn) leaveTunnel() {
+	t := c.tunnel.Swap(nil)
+	t.upstream.close()
+	t.up.drop()
+	t.down.drop()
+	t.gauge().Add(-1)
+	t.instance.leave()
+}
+
+// carry passes the bytes of a tunnel until both directions have ended, or have
+// stopped so that it can be moved. A direction that ends says so to its receiver
+// and leaves the other alone (TCP half-close); one that breaks breaks both.
+func (c *conn) carry() {
+	t := c.tunnel.Load()
+	t.upstream.freeze = &c.freeze
+	for _, s := range [...]*sock{&c.sock, &t.upstream.sock} {
 		s.readBy.Store(0)
 		s.writeWithin(0)
 		s.readCancel, s.writeCancel = &t.cut, &t.cut
+		s.in.atRest, s.out.atRest = true, true
 	}
 	done := make(chan struct{})
-	go func() { // ends with its direction, which join waits for
+	go func() { // ends with its direction, which carry waits for
 		defer close(done)
 		t.oneWay(&t.up)
 	}()
 	t.oneWay(&t.down)
 	<-done
+	c.sock.in.atRest, c.sock.out.atRest = false, false
+	if t.cut.Load() || t.up.over && t.down.over {
+		c.leaveTunnel()
+		return
+	}
+	t.up.pause()
+	t.down.pause()
+	c.stopped = true
 }
 
-// oneWay moves the bytes of one direction to their end.
-func (t *pairing) oneWay(d *transfer) {
+// oneWay moves the bytes of one direction to their end, or until they are to
+// stop.
+func (t *tunnel) oneWay(d *transfer) {
+	if d.over {
+		return
+	}
 	fromErr, toErr := d.run()
-	if fromErr != nil || toErr != nil || d.to.closeWrite() != nil {
+	switch {
+	case fromErr == errFrozen || toErr == errFrozen:
+		t.wake() // both stop
+		return
+	case fromErr != nil || toErr != nil || d.to.closeWrite() != nil:
 		t.end(d)
 		return
 	}
+	d.over = true
 	if !t.half.Swap(true) {
 		// The other direction reads from where this one wrote to.
 		s := d.to.socket()
@@ -98,12 +150,17 @@ func (t *pairing) oneWay(d *transfer) {
 
 // end ends both directions at once, with a reset, so that neither peer takes
 // what it got for the whole.
-func (t *pairing) end(d *transfer) {
+func (t *tunnel) end(d *transfer) {
 	if t.cut.Swap(true) {
 		return
 	}
-	for _, s := range [...]*sock{d.from.socket(), d.to.socket()} {
-		s.reset()
-		s.wake()
-	}
+	d.from.socket().reset()
+	d.to.socket().reset()
+	t.wake()
+}
+
+// wake makes both directions look whether they have to end or to stop.
+func (t *tunnel) wake() {
+	t.up.from.socket().wake()
+	t.up.to.socket().wake()
 }

@@ -14,6 +14,7 @@
 //	    │ ◀─────────────────────────────── ProbeResult│
 //	    │ Ping ────────────────────────────────────▶ │
 //	    │ ◀─────────────────────────── Pong, Counters │
+//	    │ MoveTo, TakeOver (+ socket) ─────────────▶ │  to, and from another worker
 //	    │ Drain ───────────────────────────────────▶ │  leave when you can
 //
 // Invariants:
@@ -29,6 +30,8 @@
 //   - A reader refuses an unknown kind, a body that does not fit, and a number
 //     of file descriptors that the kind does not have; what it refuses it
 //     closes. The other side is then taken for broken.
+//   - What a worker of an older build does not know it is not told: Ready says
+//     whether it moves connections.
 //   - Neither side blocks on the socket: messages wait in an Outbox, where a
 //     newer table or newer counters take the place of unsent older ones.
 //   - End of file means that the other process has gone.

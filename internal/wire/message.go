@@ -31,6 +31,8 @@ const (
 	kindProbeResult
 	kindCounters
 	kindPong
+	kindMoveTo
+	kindTakeOver
 )
 
 // newMessage makes an empty message of a kind, or nil if there is none such.
@@ -62,6 +64,10 @@ func newMessage(k kind) Message {
 		return new(Counters)
 	case kindPong:
 		return new(Pong)
+	case kindMoveTo:
+		return new(MoveTo)
+	case kindTakeOver:
+		return new(TakeOver)
 	}
 	return nil
 }
@@ -94,6 +100,20 @@ type (
 	// and to leave.
 	Drain struct{}
 
+	// MoveTo tells the worker to give the connections that it has when it
+	// drains to the worker of another generation, at the other end of the
+	// socket that comes along. A later one takes the place of an earlier one.
+	// Only workers that say so (Ready.Moves) may be told.
+	MoveTo struct {
+		Generation uint64 `json:"generation"`
+	}
+
+	// TakeOver is the other end of that: the worker serves the connections
+	// that the worker of an older generation gives away.
+	TakeOver struct {
+		Generation uint64 `json:"generation"`
+	}
+
 	// Ping is answered with a Pong of the same number.
 	Ping struct {
 		Number uint64 `json:"number"`
@@ -106,6 +126,11 @@ type (
 	// Ready answers Hello: the worker has dropped its rights and can serve.
 	Ready struct {
 		PID int `json:"pid"`
+		// Moves is the version in which it gives connections to another worker
+		// and takes them over; 0 means that it does not know how. Those of two
+		// versions may be tied all the same: what the one does not understand
+		// stays with the other.
+		Moves int `json:"moves,omitempty"`
 	}
 
 	// Ack says that a table is in force. Error is set if a part of it is not:
@@ -142,6 +167,8 @@ func (*Drained) kind() kind     { return kindDrained }
 func (*ProbeResult) kind() kind { return kindProbeResult }
 func (*Counters) kind() kind    { return kindCounters }
 func (*Pong) kind() kind        { return kindPong }
+func (*MoveTo) kind() kind      { return kindMoveTo }
+func (*TakeOver) kind() kind    { return kindTakeOver }
 
 func (*Hello) files() int       { return 0 }
 func (f *Files) files() int     { return len(f.Names) }
@@ -156,3 +183,5 @@ func (*Drained) files() int     { return 0 }
 func (*ProbeResult) files() int { return 0 }
 func (*Counters) files() int    { return 0 }
 func (*Pong) files() int        { return 0 }
+func (*MoveTo) files() int      { return 1 }
+func (*TakeOver) files() int    { return 1 }

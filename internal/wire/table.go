@@ -149,8 +149,12 @@ type ProbeResult struct {
 type Counters struct {
 	Part int `json:"part"`
 	// Connections are the open client connections.
-	Connections int           `json:"connections"`
-	Apps        []AppCounters `json:"apps"`
+	Connections int `json:"connections"`
+	// MovedIn and MovedOut are the connections that were taken over from an
+	// older worker, and given to a newer one.
+	MovedIn  uint64        `json:"moved_in,omitempty"`
+	MovedOut uint64        `json:"moved_out,omitempty"`
+	Apps     []AppCounters `json:"apps"`
 }
 
 // AppCounters are the counters of one app.
@@ -161,10 +165,14 @@ type AppCounters struct {
 	// Status counts final answers by class: 1xx to 5xx at 0 to 4.
 	Status [5]uint64 `json:"status"`
 	// Errors are answers that the proxy made itself (502, 503, 504).
-	Errors   uint64 `json:"errors"`
-	Retries  uint64 `json:"retries"`
-	Held     uint64 `json:"held"`
-	Holding  int    `json:"holding"`
+	Errors  uint64 `json:"errors"`
+	Retries uint64 `json:"retries"`
+	Held    uint64 `json:"held"`
+	Holding int    `json:"holding"`
+	// Upgraded and Streams are the open tunnels: after an Upgrade, and of an
+	// app with `proxy: tcp`.
+	Upgraded int    `json:"upgraded,omitempty"`
+	Streams  int    `json:"streams,omitempty"`
 	BytesIn  uint64 `json:"bytes_in"`
 	BytesOut uint64 `json:"bytes_out"`
 	// LatencyBuckets counts requests by time to the answer's header, in

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"gracevisor/internal/proxy"
+	"gracevisor/internal/proxy/handoff"
 	"gracevisor/internal/wire"
 )
 
@@ -87,7 +88,7 @@ func run(log *slog.Logger, conn *wire.Conn, terminate <-chan os.Signal) error {
 		defer close(said)
 		_ = w.outbox.Run(conn)
 	}()
-	w.outbox.Post(&wire.Ready{PID: os.Getpid()})
+	w.outbox.Post(&wire.Ready{PID: os.Getpid(), Moves: handoff.Version})
 	err = w.serve(terminate)
 	w.outbox.Close()
 	select {
@@ -183,6 +184,14 @@ func (w *worker) obey(o order) error {
 		w.proxy.Unprobe(m.Instance)
 	case *wire.Ping:
 		w.outbox.Post(&wire.Pong{Number: m.Number})
+	case *wire.MoveTo:
+		if err := w.proxy.MoveTo(o.files[0]); err != nil {
+			w.log.Error("cannot move connections to another worker", "worker", m.Generation, "error", err)
+		}
+	case *wire.TakeOver:
+		if err := w.proxy.TakeOver(o.files[0]); err != nil {
+			w.log.Error("cannot take over the connections of another worker", "worker", m.Generation, "error", err)
+		}
 	case *wire.Drain:
 		w.proxy.Drain()
 	default:
@@ -261,7 +270,9 @@ func inParts(all wire.Counters) []*wire.Counters {
 	for _, a := range all.Apps {
 		for rest := a.Instances; ; a = (wire.AppCounters{Name: a.Name}) {
 			if room < 2 {
-				parts = append(parts, &wire.Counters{Part: len(parts), Connections: all.Connections})
+				part := all
+				part.Part, part.Apps = len(parts), nil
+				parts = append(parts, &part)
 				room = perPart
 			}
 			n := min(len(rest), room-1)
@@ -275,7 +286,7 @@ func inParts(all wire.Counters) []*wire.Counters {
 		}
 	}
 	if len(parts) == 0 {
-		return []*wire.Counters{{Connections: all.Connections}}
+		return []*wire.Counters{&all}
 	}
 	return parts
 }

@@ -1,0 +1,328 @@
+package proxy
+
+import (
+	"errors"
+	"os"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"gracevisor/internal/proxy/handoff"
+)
+
+const (
+	// waveSize is how many connections are woken at a time: about a batch, so
+	// that none waits for many others.
+	waveSize = 200
+	// answerPatience bounds the wait for the other worker's answer, in which
+	// the connections of a batch are nobody's.
+	answerPatience = 3 * time.Second
+)
+
+// A mover gives the connections of a proxy that leaves to another worker, in
+// batches, as they stop. Those that the other does not take go on here.
+type mover struct {
+	proxy   *Proxy
+	conn    *handoff.Conn
+	answers chan *handoff.Answer // closed when the other side has gone
+	over    chan struct{}        // closed by end
+	ready   chan struct{}        // something has stopped
+	quit    chan struct{}        // closed when another mover takes over
+	begin   sync.Once
+	retire  sync.Once
+
+	mu     sync.Mutex
+	queue  []*conn // those that have stopped
+	closed bool    // takes no more
+
+	moved, kept int
+}
+
+// MoveTo makes the proxy give its connections to the worker at the other end of
+// a socket, once it leaves. It takes the file over. A later call takes the place
+// of an earlier one.
+func (p *Proxy) MoveTo(f *os.File) error {
+	link, err := handoff.NewConn(f)
+	if err != nil {
+		return err
+	}
+	m := &mover{
+		proxy: p, conn: link, answers: make(chan *handoff.Answer),
+		over: make(chan struct{}), ready: make(chan struct{}, 1), quit: make(chan struct{}),
+	}
+	p.mu.Lock()
+	if p.closed() {
+		p.mu.Unlock()
+		link.Close()
+		return errClosed
+	}
+	old := p.mover.Swap(m)
+	p.wg.Go(m.listen) // ended by end
+	p.mu.Unlock()
+	if old != nil {
+		old.resign()
+	}
+	if p.draining.Load() {
+		m.freeze()
+		m.start()
+	}
+	return nil
+}
+
+// resign ends the mover when the batch under way is settled.
+func (m *mover) resign() {
+	m.retire.Do(func() { close(m.quit) })
+	m.begin.Do(func() { m.end() }) // it has never started
+}
+
+// freeze tells all connections to stop where they can. None is accepted any more
+// when it is called, so that it sees them all.
+func (m *mover) freeze() (all []*conn) {
+	w := m.proxy.sweep
+	for i := range w.shards {
+		sh := &w.shards[i]
+		sh.mu.Lock()
+		for s := range sh.socks {
+			if s.owner != nil {
+				s.owner.freeze.Store(true)
+				all = append(all, s.owner)
+			}
+		}
+		sh.mu.Unlock()
+	}
+	return all
+}
+
+// start begins to move.
+func (m *mover) start() {
+	m.begin.Do(func() { m.proxy.wg.Go(m.run) }) // ends with the other side, resign or Close
+}
+
+// run moves until nobody takes any more.
+func (m *mover) run() {
+	defer m.end()
+	waves := m.freeze()
+	for number := uint32(1); ; number++ {
+		n := min(waveSize, len(waves))
+		for _, c := range waves[:n] {
+			c.wake()
+		}
+		waves = waves[n:]
+		batch := m.take()
+		if len(batch) == 0 && len(waves) > 0 {
+			continue
+		}
+		if len(batch) == 0 && !m.await() {
+			return
+		}
+		if !m.move(number, batch) {
+			return
+		}
+	}
+}
+
+// wake makes a connection look whether it has to stop.
+func (c *conn) wake() {
+	c.sock.wake()
+	if t := c.tunnel.Load(); t != nil {
+		t.upstream.wake()
+	}
+}
+
+// await waits until something has stopped.
+func (m *mover) await() bool {
+	select {
+	case <-m.ready:
+		return true
+	case <-m.quit:
+	case <-m.proxy.stop:
+	case <-m.answers: // of nothing, or the end
+	}
+	return false
+}
+
+// listen passes on what the other side says, until its end.
+func (m *mover) listen() {
+	defer close(m.answers)
+	for {
+		said, err := m.conn.Receive()
+		if err != nil {
+			return
+		}
+		answer, ok := said.(*handoff.Answer)
+		if !ok {
+			return
+		}
+		select {
+		case m.answers <- answer:
+		case <-m.over:
+		}
+	}
+}
+
+// giveAway gives a connection that has stopped to the mover. If there is none
+// that takes it, it goes on.
+func (p *Proxy) giveAway(c *conn) bool {
+	m := p.mover.Load()
+	if m != nil && m.enqueue(c) {
+		return true
+	}
+	p.thaw(c, m)
+	return false
+}
+
+func (m *mover) enqueue(c *conn) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.closed {
+		return false
+	}
+	m.queue = append(m.queue, c)
+	select {
+	case m.ready <- struct{}{}:
+	default:
+	}
+	return true
+}
+
+// thaw lets a connection that m has not moved go on, unless there is another
+// mover, which it is for then.
+func (p *Proxy) thaw(c *conn, m *mover) {
+	c.freeze.Store(false)
+	if p.mover.Load() != m {
+		c.freeze.Store(true) // it may have been told in between
+	}
+}
+
+// keep lets connections go on here.
+func (m *mover) keep(list []*conn) {
+	for _, c := range list {
+		m.proxy.thaw(c, m)
+		m.proxy.wg.Go(c.serve) // ends with the connection
+	}
+	m.kept += len(list)
+}
+
+func (m *mover) take() []*conn {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	n := min(len(m.queue), waveSize)
+	batch := m.queue[:n:n]
+	m.queue = m.queue[n:]
+	return batch
+}
+
+// end lets go on what is left. What stops later finds no mover.
+func (m *mover) end() {
+	m.mu.Lock()
+	m.closed = true
+	left := m.queue
+	m.queue = nil
+	m.mu.Unlock()
+	m.keep(left)
+	close(m.over)
+	m.conn.Close()
+	if m.moved+m.kept > 0 {
+		m.proxy.log.Info("moved connections to another worker", "moved", m.moved, "kept", m.kept)
+	}
+}
+
+// move offers connections, and reports whether there may be more. Nothing is
+// done to them until it is settled whose they are (package handoff).
+func (m *mover) move(number uint32, list []*conn) bool {
+	var batch handoff.Batch
+	n := 0
+	for n < len(list) && batch.Add(list[n].describe()) == nil {
+		n++
+	}
+	m.putBack(list[n:])
+	list = list[:n]
+	if n == 0 {
+		return true
+	}
+	if err := m.conn.Offer(number, &batch); err != nil {
+		m.proxy.log.Warn("cannot move connections to another worker; they stay", "connections", n, "error", err)
+		m.keep(list)
+		return false
+	}
+	answer := m.answerTo(number)
+	if answer == nil {
+		m.withdraw(number, list)
+		return false
+	}
+	taken, refused := divide(list, answer.Refused)
+	if err := m.conn.Commit(number); err != nil {
+		m.withdraw(number, list)
+		return false
+	}
+	for _, c := range taken {
+		c.forget()
+		m.proxy.movedOut.Add(1)
+		m.proxy.leave(c.home)
+	}
+	m.moved += len(taken)
+	m.keep(refused)
+	return true
+}
+
+// putBack returns connections that a batch had no room for to the front of the
+// queue.
+func (m *mover) putBack(list []*conn) {
+	if len(list) == 0 {
+		return
+	}
+	m.mu.Lock()
+	m.queue = append(list, m.queue...)
+	m.mu.Unlock()
+	select {
+	case m.ready <- struct{}{}:
+	default:
+	}
+}
+
+// answerTo waits for the answer to an offer. It is nil if none has come in time.
+func (m *mover) answerTo(number uint32) *handoff.Answer {
+	patience := time.NewTimer(answerPatience)
+	defer patience.Stop()
+	select {
+	case answer := <-m.answers:
+		if answer != nil && answer.Number == number {
+			return answer
+		}
+	case <-patience.C:
+	case <-m.proxy.stop:
+	}
+	return nil
+}
+
+// withdraw takes an offer back, which one that has died need not be told. If it
+// lives and can not be told the connections are its own: it may serve them.
+func (m *mover) withdraw(number uint32, list []*conn) {
+	err := m.conn.Withdraw(number)
+	if err == nil || errors.Is(err, unix.EPIPE) || errors.Is(err, unix.ECONNRESET) {
+		m.keep(list)
+		return
+	}
+	m.proxy.log.Error("cannot take back connections from another worker", "connections", len(list), "error", err)
+	for _, c := range list {
+		c.forget()
+		m.proxy.leave(c.home)
+	}
+}
+
+// divide splits a list by the places that are refused.
+func divide(list []*conn, places []int) (taken, refused []*conn) {
+	out := make(map[int]bool, len(places))
+	for _, i := range places {
+		out[i] = true
+	}
+	for i, c := range list {
+		if out[i] {
+			refused = append(refused, c)
+		} else {
+			taken = append(taken, c)
+		}
+	}
+	return taken, refused
+}
