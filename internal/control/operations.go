@@ -152,7 +152,11 @@ type Worker struct {
 	State       string    `json:"state"`
 	Since       time.Time `json:"since"`
 	Connections int       `json:"connections"`
-	Revision    uint64    `json:"revision"`
+	// MovedIn and MovedOut are the connections that it has taken over from older
+	// workers, and given to newer ones.
+	MovedIn  uint64 `json:"moved_in"`
+	MovedOut uint64 `json:"moved_out"`
+	Revision uint64 `json:"revision"`
 }
 
 // AppStatus is the state of an app.

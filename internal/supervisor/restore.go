@@ -79,6 +79,7 @@ func (s *Supervisor) restoreWorker(saved workerState, from *Inheritance) {
 	w.process, w.pid, w.began, w.build = p, saved.PID, saved.Began, saved.Build
 	w.draining, w.drainingSince = saved.Draining, saved.DrainingSince
 	w.ordered, w.acknowledged = saved.Ordered, saved.Ordered
+	w.moves, w.heirs = saved.Moves, saved.Heirs
 	s.converse(w)
 	if !saved.Ready {
 		s.dismiss(w) // whether it has said so since nobody knows

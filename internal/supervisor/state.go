@@ -100,6 +100,10 @@ type workerState struct {
 	// DrainingSince is when it was told to.
 	DrainingSince time.Time `json:"draining_since"`
 	Ordered       uint64    `json:"ordered,omitempty"`
+	// Moves and Heirs are what it can, and whom it was told to, give its
+	// connections.
+	Moves int      `json:"moves,omitempty"`
+	Heirs []uint64 `json:"heirs,omitempty"`
 }
 
 // ReadState reads a State that a supervisor of this or the last version wrote.
@@ -195,6 +199,7 @@ func (s *Supervisor) state() *State {
 			state.Workers = append(state.Workers, workerState{
 				Generation: w.generation, PID: w.pid, Began: w.began, Build: w.build,
 				Ready: w.ready, Draining: w.draining, DrainingSince: w.drainingSince, Ordered: w.ordered,
+				Moves: w.moves, Heirs: w.heirs,
 			})
 		}
 	}

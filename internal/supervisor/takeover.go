@@ -7,18 +7,24 @@ import (
 )
 
 // A worker of a new build takes over from those before it: when it goes by a
-// table, it accepts from the same listeners, and they are told to drain. A worker
-// that drains lives on until its last connection has ended; it gets tables as
-// the others do.
+// table, it accepts from the same listeners, and they are told to give their
+// connections to it (moving.go) and to drain. A worker that drains lives on until
+// its last connection has been moved or has ended; it gets tables as the others
+// do.
 
-// retireWorkers has the workers drain that the newest one stands in for.
+// retireWorkers has the workers drain that the newest one stands in for. Those
+// that drain already, and whose successor has died, have a new one now.
 func (s *Supervisor) retireWorkers() {
 	newest := s.newestWorker()
 	if newest == nil || newest.acknowledged == 0 || s.stopping != nil {
 		return
 	}
 	for _, w := range s.workers {
-		if w.generation < newest.generation && w.ready && !w.gone && !w.draining {
+		if w.generation >= newest.generation || !w.ready || w.gone {
+			continue
+		}
+		s.tie(w, newest)
+		if !w.draining {
 			s.log.Info("worker drains: a newer one has taken over", "worker", w.generation, "pid", w.pid, "newer", newest.generation)
 			w.draining, w.drainingSince = true, time.Now()
 			s.unsaved = true
@@ -28,9 +34,9 @@ func (s *Supervisor) retireWorkers() {
 }
 
 // beginWorkerDrain tells a worker to drain, which it may be told again, and
-// bounds that.
+// bounds that. It is told where to move its connections to first.
 func (s *Supervisor) beginWorkerDrain(w *worker) {
-	w.outbox.Post(&wire.Drain{})
+	s.onceSaved(func() { w.outbox.Post(&wire.Drain{}) })
 	if bound := s.plan.WorkerDrainTimeout; bound > 0 {
 		time.AfterFunc(remaining(bound, time.Since(w.drainingSince)), func() { s.post(workerDrainTimedOut{w}) })
 	}

@@ -45,6 +45,12 @@ type worker struct {
 	// ordered is the newest table that was sent to it, acknowledged the newest
 	// that it has confirmed.
 	ordered, acknowledged uint64
+	// moves is the version in which it gives away and takes over connections,
+	// or 0; tied is the worker that it was last told to give them to, and heirs
+	// are all of those.
+	moves int
+	tied  uint64
+	heirs []uint64
 	// sent are the files that it has.
 	sent map[string]bool
 
@@ -121,6 +127,7 @@ func (s *Supervisor) workerSaid(w *worker, said wire.Message) {
 	w.unanswered = 0 // whatever it says shows that it lives
 	switch m := said.(type) {
 	case *wire.Ready:
+		w.moves = m.Moves
 		s.workerReady(w)
 	case *wire.Ack:
 		s.acknowledged(w, m)
@@ -167,7 +174,7 @@ func (s *Supervisor) drainedBy(w *worker, m *wire.Drained) {
 	if i == nil || m.Revision <= i.routed {
 		return // from before it came back from an earlier draining
 	}
-	delete(i.busy, w.generation)
+	s.settled(w, i)
 	s.checkDrained(i)
 }
 
@@ -239,7 +246,7 @@ func (s *Supervisor) workerGone(w *worker) {
 	delete(s.workers, w.generation)
 	for _, a := range s.apps {
 		for _, i := range a.instances {
-			delete(i.busy, w.generation)
+			s.settled(w, i)
 			if i.state == lifecycle.Draining {
 				s.soon(func() { s.checkDrained(i) })
 			}
@@ -288,6 +295,7 @@ func (s *Supervisor) workerList() []control.Worker {
 		}
 		for _, c := range w.counters {
 			entry.Connections = max(entry.Connections, c.Connections)
+			entry.MovedIn, entry.MovedOut = max(entry.MovedIn, c.MovedIn), max(entry.MovedOut, c.MovedOut)
 		}
 		list = append(list, entry)
 	}

@@ -36,6 +36,8 @@ var everyMessage = []Message{
 		}},
 	}}},
 	&Pong{Number: 9},
+	&MoveTo{Generation: 8},
+	&TakeOver{Generation: 7},
 }
 
 func TestEveryKindIsHere(t *testing.T) {

@@ -22,7 +22,7 @@ func TestReaderRefuses(t *testing.T) {
 		want     string
 	}{
 		"kind 0":                {[]byte("\x00{}"), 0, "unknown kind 0"},
-		"an unknown kind":       {[]byte{byte(kindPong) + 1, '{', '}'}, 0, "unknown kind"},
+		"an unknown kind":       {[]byte{byte(kindTakeOver) + 1, '{', '}'}, 0, "unknown kind"},
 		"kind 255, with files":  {[]byte{255, '{', '}'}, 3, "unknown kind 255"},
 		"no body":               {[]byte{byte(kindPing)}, 0, "unexpected end"},
 		"half a body":           {ping[:len(ping)-3], 0, "unexpected end"},

@@ -91,7 +91,7 @@ func (c *Conn) send(p []byte, files []int) error {
 // after any other error the other side is not to be trusted.
 func (c *Conn) Receive() (any, error) {
 	n, oobn, flags, _, err := c.sock.ReadMsgUnix(c.buf, c.oob)
-	if errors.Is(err, unix.ECONNRESET) {
+	if errors.Is(err, unix.ECONNRESET) || errors.Is(err, io.EOF) {
 		err = io.EOF
 	}
 	files := filesOf(c.oob[:oobn])

@@ -57,10 +57,10 @@ func TestOffer(t *testing.T) {
 	a, b := pair(t)
 	want := []*Connection{
 		{Kind: HTTP, App: "demo", Listener: "127.0.0.1:80", Peer: "[::1]:4711", Served: true, Left: time.Minute,
-			Up: Direction{Data: []byte("GET /")}, Down: Direction{Data: []byte{}}, Files: files(t, 1)},
-		{Kind: Waiting, App: "line", Up: Direction{Data: []byte{}}, Down: Direction{Data: []byte{}}, Files: files(t, 1)},
+			Up: Direction{Data: []byte("GET /")}, Files: files(t, 1)},
+		{Kind: Waiting, App: "line", Files: files(t, 1)},
 		{Kind: Tunnel, App: "demo", Instance: "demo/7", Upgraded: true,
-			Up:   Direction{Over: true, Data: []byte{}},
+			Up:   Direction{Over: true},
 			Down: Direction{Piped: 9, ReadLeft: time.Second, WriteLeft: time.Hour, Data: []byte("rest")}, Files: files(t, 3)},
 	}
 	var batch Batch
