@@ -1,9 +1,12 @@
 package survival
 
 import (
+	"io"
+	"net"
 	"strings"
 	"testing"
 
+	"gracevisor/internal/control"
 	"gracevisor/test/harness"
 )
 
@@ -68,7 +71,7 @@ func TestReexecToAnotherBuild(t *testing.T) {
 			was := s.Status()
 			s.ReplaceBinary(binary)
 			s.Must("reexec")
-			s.awaitTakeOver()
+			s.awaitTakeOver(was.Workers)
 			if now := s.Status(); now.Version == was.Version || now.PID != was.PID {
 				t.Errorf("version %s, pid %d; before %s, %d", now.Version, now.PID, was.Version, was.PID)
 			}
@@ -80,22 +83,36 @@ func TestReexecToAnotherBuild(t *testing.T) {
 	s.asBefore(before)
 }
 
-// awaitTakeOver waits until the newest worker serves, and all others drain.
-func (s *scene) awaitTakeOver() {
+// awaitTakeOver waits until a worker serves that is none of those before, and
+// all others drain.
+func (s *scene) awaitTakeOver(before []control.Worker) {
 	s.t.Helper()
 	s.Await("a new worker to take over", func() bool {
 		workers := s.Status().Workers
-		for i, w := range workers {
-			want := "draining"
-			if i == len(workers)-1 {
-				want = "serving"
-			}
-			if w.State != want {
+		for _, w := range workers[:len(workers)-1] {
+			if w.State != "draining" {
 				return false
 			}
 		}
-		return len(workers) > 1
+		newest := workers[len(workers)-1]
+		return newest.State == "serving" && newest.Generation > before[len(before)-1].Generation
 	})
+}
+
+// hang makes a request that is never answered, and waits until the app has it:
+// the worker can not leave as long as the client is there.
+func (s *scene) hang() net.Conn {
+	s.t.Helper()
+	c, err := net.Dial("tcp", s.web.Address())
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.t.Cleanup(func() { c.Close() })
+	if _, err := io.WriteString(c, "GET /hang HTTP/1.1\r\nHost: h\r\n\r\n"); err != nil {
+		s.t.Fatal(err)
+	}
+	s.AwaitApp(web, "have the request", func(a control.AppStatus) bool { return a.InFlight > 0 })
+	return c
 }
 
 // TestMaxWorkers: a worker too many ends the oldest.
@@ -114,12 +131,12 @@ func TestMaxWorkers(t *testing.T) {
 	s.Configure(s.web, s.line)
 	s.OwnBinary()
 	s.begin()
-	oldest := s.Status().Workers[0].PID
-	clients := s.load(s.quiet()) // they hold the first worker
-	defer clients.Stop()
+	workers := s.Status().Workers
+	oldest := workers[0].PID
+	s.hang() // it holds the first worker
 	s.ReplaceBinary(next)
 	s.Must("reexec")
-	s.awaitTakeOver()
+	s.awaitTakeOver(workers)
 	s.ReplaceBinary(first)
 	s.Must("reexec")
 	s.Await("the oldest worker to be ended", func() bool {
