@@ -103,22 +103,6 @@ func (s *scene) besiege(event string, all []load.Options, do func(*siege.Siege))
 	return report
 }
 
-// load begins a load, and waits until its clients are connected.
-func (s *scene) load(options load.Options) *load.Load {
-	s.t.Helper()
-	l, err := load.Start(options)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	ctx, cancel := context.WithTimeout(s.t.Context(), harness.DeadMan)
-	defer cancel()
-	if err := l.AwaitConnected(ctx); err != nil {
-		l.Stop()
-		s.t.Fatal(err)
-	}
-	return l
-}
-
 // await waits until each client has made n requests more.
 func (s *scene) await(under *siege.Siege, n int) {
 	s.t.Helper()
