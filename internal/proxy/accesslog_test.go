@@ -3,6 +3,7 @@ package proxy
 import (
 	"bufio"
 	"encoding/json"
+	"net"
 	"os"
 	"regexp"
 	"strings"
@@ -70,6 +71,36 @@ func TestAccessLogCombined(t *testing.T) {
 	want := regexp.MustCompile(`^127\.0\.0\.1 - - \[\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4}\] "GET /a\?b=\\x5c HTTP/1\.1" 200 \d+ "r" "a\\x22b\\xffc"\n$`)
 	if !want.MatchString(line) {
 		t.Errorf("got %q", line)
+	}
+}
+
+// TestAccessLogWithoutAnswer: a request whose client has left is in the log, and
+// so is a switch of protocols, as soon as it is made.
+func TestAccessLogWithoutAnswer(t *testing.T) {
+	r, read := logRig(t, "json")
+	r.serve(newBackend(t, func(p *peer) {
+		if strings.HasPrefix(p.head(), "GET /ws ") {
+			p.send(upgradeAnswer)
+		}
+		p.rest()
+	}).addr)
+	for _, k := range []struct{ request, want string }{
+		{"GET /silent HTTP/1.1\r\nHost: h\r\n\r\n", `"target":"/silent","status":499,"bytes_in":33,"bytes_out":0,`},
+		{upgradeRequest, `"target":"/ws","status":101,`},
+	} {
+		c := r.dial()
+		c.send(k.request)
+		eventually(t, "it has begun", func() bool { return r.counters().Instances[1].InFlight == 1 })
+		if k.request != upgradeRequest {
+			c.Conn.(*net.TCPConn).SetLinger(0)
+			c.Close()
+		}
+		line, err := bufio.NewReader(read).ReadString('\n')
+		if err != nil || !strings.Contains(line, k.want) || !strings.Contains(line, `"instance":"demo/2"`) {
+			t.Errorf("want %s in %s, %v", k.want, line, err)
+		}
+		c.Close()
+		eventually(t, "it has gone", func() bool { return r.counters().Instances[1].InFlight == 0 })
 	}
 }
 

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"net"
+	"strings"
 	"testing"
 
 	"gracevisor/internal/wire"
@@ -35,6 +36,7 @@ const (
 
 const (
 	expectHead  = "POST / HTTP/1.1\r\nHost: h\r\n{id}Expect: 100-continue\r\nContent-Length: 4\r\n"
+	putHead     = "PUT / HTTP/1.1\r\nHost: h\r\n{id}"
 	upgradeHead = "GET / HTTP/1.1\r\nHost: h\r\n{id}Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
 	upgradeSent = "GET / HTTP/1.1\r\nHost: h\r\n{id}{fwd}Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
 	switched    = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
@@ -50,6 +52,18 @@ var dialogues = []dialogue{
 			{appSends, "HTTP/1.1 100 Continue\r\n\r\n"}, {clientGets, "HTTP/1.1 100 Continue\r\n\r\n"},
 			{clientSends, "body"}, {appGets, "body"}, {appSends, ok0}, {clientGets, ok0},
 			{clientSends, plainGet}, {appGets, plainToApp}, {appSends, ok0}, {clientGets, ok0},
+		},
+	}, {
+		name: "requests of every kind that came at once, the last of which is broken (RFC 9112 §9.3.2)",
+		steps: []step{
+			{clientSends, plainGet + putHead + "Content-Length: 3\r\n\r\nabc" + putHead + "Transfer-Encoding: chunked\r\n\r\n3\r\nGET\r\n0\r\n\r\n" +
+				"HEAD / HTTP/1.1\r\nHost: h\r\n{id}\r\n" + "GET / HTTP/1.1\r\n\r\n" + plainGet},
+			{appGets, plainToApp}, {appSends, ok0},
+			{appGets, putHead + "Content-Length: 3\r\n{fwd}\r\nabc"}, {appSends, ok0},
+			{appGets, putHead + "{fwd}Transfer-Encoding: chunked\r\n\r\n3\r\nGET\r\n0\r\n\r\n"}, {appSends, chunked200 + "0\r\n\r\n"},
+			{appGets, "HEAD / HTTP/1.1\r\nHost: h\r\n{id}{fwd}\r\n"}, {appSends, "HTTP/1.1 200 OK\r\nDate: x\r\nContent-Length: 9\r\n\r\n"},
+			{clientLast, ok0 + ok0 + chunked200 + "0\r\n\r\n" + "HTTP/1.1 200 OK\r\nDate: x\r\nContent-Length: 9\r\n\r\n" +
+				strings.Replace(failed(400), "\r\n", "\r\n{date}", 1)},
 		},
 	}, {
 		name: "the app does not want the body (RFC 9110 §10.1.1)",

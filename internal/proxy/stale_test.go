@@ -133,6 +133,31 @@ func TestSilentApp(t *testing.T) {
 	}
 }
 
+// TestKeptBody: a request that an instance took, and died of, is sent to the next
+// one with its body, if that was kept.
+func TestKeptBody(t *testing.T) {
+	for size, want := range map[int]string{0: "200", 64 << 10: "200", 64<<10 + 1: "502"} {
+		t.Run(itoa(size), func(t *testing.T) {
+			var conns atomic.Int64
+			app := newBackend(t, func(p *peer) {
+				if p.head() == "" {
+					return
+				}
+				if p.take(size); conns.Add(1) > 1 {
+					p.send(ok0)
+				}
+			})
+			r := newRig(t, nil)
+			r.serve(app.addr)
+			c := r.dial()
+			c.send("PUT / HTTP/1.1\r\nHost: h\r\nContent-Length: " + itoa(size) + "\r\n\r\n" + strings.Repeat("x", size))
+			if h := c.head(); !strings.HasPrefix(h, "HTTP/1.1 "+want) {
+				t.Errorf("got %q", h)
+			}
+		})
+	}
+}
+
 // TestShortLife: a connection whose app says that it closes soon is not kept.
 func TestShortLife(t *testing.T) {
 	var conns atomic.Int64
