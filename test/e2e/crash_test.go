@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"net"
+	"os"
 	"strings"
 	"sync"
 	"syscall"
@@ -77,6 +78,25 @@ func TestCrashLoop(t *testing.T) {
 		t.Errorf("start: %s", r)
 	}
 	box.Await("three tries more", func() bool { return tries() == 6 })
+}
+
+// TestFailedRetry has an app whose tries are used up. It is tried again by and
+// by, and serves when what was wrong is mended.
+func TestFailedRetry(t *testing.T) {
+	t.Parallel()
+	box := harness.New(t)
+	options := box.WriteFile("options", "--exit-after=0s\n--exit-code=3\n")
+	app := box.App("demo", "--options-file="+options).With("max_retries", 1).With("failed_retry_interval", "200ms")
+	box.Configure(app)
+	box.Start()
+	box.AwaitApp("demo", "fail", func(a control.AppStatus) bool { return a.State == "failed" })
+	if err := os.Remove(options); err != nil {
+		t.Fatal(err)
+	}
+	box.AwaitServing("demo")
+	if a := get(t, app, "/"); a.status != 200 {
+		t.Errorf("the app answers %+v", a)
+	}
 }
 
 // TestWorkerCrash kills the proxy worker. Its connections break, but no new one
