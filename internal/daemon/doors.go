@@ -73,10 +73,11 @@ func (d *doors) serve(what string, serve func() error) {
 	}
 }
 
-// applyPlan moves the TCP door to where a new configuration wants it.
+// applyPlan moves the TCP door to where a new configuration wants it. One that
+// could not be opened is tried again.
 func (d *doors) applyPlan(plan *config.Plan) {
 	d.mu.Lock()
-	moved := plan.RPC != d.rpc
+	moved := plan.RPC != d.rpc || plan.RPC.Port != 0 && len(d.rpcOpen) == 0
 	dir := d.runtimeDir
 	if moved {
 		for _, l := range d.rpcOpen {
@@ -86,7 +87,7 @@ func (d *doors) applyPlan(plan *config.Plan) {
 	}
 	d.mu.Unlock()
 	if moved {
-		d.log.Info("moving rpc address", "host", plan.RPC.Host, "port", plan.RPC.Port)
+		d.log.Info("opening rpc address anew", "host", plan.RPC.Host, "port", plan.RPC.Port)
 		d.openRPC(dir, plan.RPC)
 	}
 }

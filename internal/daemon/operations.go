@@ -93,7 +93,8 @@ func (o *operations) applyConfiguration(ctx context.Context, r control.Request) 
 		return nil, configError(err)
 	}
 	o.reloading <- true
-	operation, err := o.supervisor.Apply(ctx, plan, r, func() { o.reloading <- false })
+	// A caller who hangs up now must not leave it half done.
+	operation, err := o.supervisor.Apply(context.WithoutCancel(ctx), plan, r, func() { o.reloading <- false })
 	if err != nil {
 		o.reloading <- false
 		return nil, err

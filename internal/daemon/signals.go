@@ -50,8 +50,8 @@ func (d *daemon) obey(sig os.Signal, reloads chan<- struct{}) {
 		d.terminate(sig)
 	case syscall.SIGUSR1:
 		d.log.Info("reopening log files")
-		d.store.Reopen()
-		d.daemonLog.Reopen()
+		// A disk that hangs must not keep the daemon from being stopped.
+		go d.store.Reopen() // ends when the disk has answered
 	case syscall.SIGUSR2:
 		go d.reexecOnRequest() // ends with the failure, or with the process
 	}

@@ -125,7 +125,8 @@ func tree(t *testing.T, dir string) string {
 	return strings.Join(names, "\n")
 }
 
-// TestWithoutRPC turns the TCP door off, at the start and by a reload.
+// TestWithoutRPC turns the TCP door off, at the start and by an update, and has
+// its port taken by a stranger for a while.
 func TestWithoutRPC(t *testing.T) {
 	t.Parallel()
 	box := harness.New(t)
@@ -146,8 +147,15 @@ func TestWithoutRPC(t *testing.T) {
 	if open() {
 		t.Error("rpc.port: 0 leaves the TCP door open")
 	}
+	stranger, err := net.Listen("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
 	box.Set("rpc.port", box.RPCPort)
 	box.Configure(app)
+	box.Must("update") // the apps do not depend on it
+	box.Await("the reason to be told", func() bool { return strings.Contains(box.DaemonOutput(), "cannot open rpc address") })
+	stranger.Close()
 	box.Must("update")
 	box.Await("the door to open", open)
 	box.Set("rpc.port", 0)
