@@ -65,7 +65,7 @@ type door struct {
 	// closing is closed when the door takes no more requests.
 	closing chan struct{}
 	close   func()
-	quiet   quieter
+	quiet   Quieter
 }
 
 func (s *Server) newDoor(c capacity, g guard) *door {
@@ -100,7 +100,7 @@ func (s *Server) newDoor(c capacity, g guard) *door {
 func (d *door) noteRefusal(x *exchange, ref *refusal) {
 	switch ref.err.Code {
 	case CodeNotPermitted:
-		if skipped, now := d.quiet.pass(time.Now()); now {
+		if skipped, now := d.quiet.Pass(time.Now()); now {
 			d.log.Warn("control request refused", "peer", x.peerName(), "reason", ref.err.Message, "unlogged", skipped)
 		}
 	case CodeInternal:
@@ -115,9 +115,9 @@ func (x *exchange) peerName() string {
 	return x.r.RemoteAddr
 }
 
-// A quieter lets one message pass every quietTime, so that nobody fills the
+// A Quieter lets one message pass every quietTime, so that nobody fills the
 // log by knocking.
-type quieter struct {
+type Quieter struct {
 	mu      sync.Mutex
 	last    time.Time
 	skipped int
@@ -125,9 +125,9 @@ type quieter struct {
 
 const quietTime = 10 * time.Second
 
-// pass says whether to log now, and how many messages were not logged since
+// Pass says whether to log now, and how many messages were not logged since
 // the last one that was.
-func (q *quieter) pass(now time.Time) (skipped int, ok bool) {
+func (q *Quieter) Pass(now time.Time) (skipped int, ok bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if !q.last.IsZero() && now.Sub(q.last) < quietTime {

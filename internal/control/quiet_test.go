@@ -6,7 +6,7 @@ import (
 )
 
 func TestQuieterCountsWhatItHolds(t *testing.T) {
-	var q quieter
+	var q Quieter
 	now := time.Unix(1000, 0)
 	for _, c := range []struct {
 		after   time.Duration
@@ -19,7 +19,7 @@ func TestQuieterCountsWhatItHolds(t *testing.T) {
 		{quietTime, 2, true},
 		{2 * quietTime, 0, true},
 	} {
-		if skipped, ok := q.pass(now.Add(c.after)); skipped != c.skipped || ok != c.ok {
+		if skipped, ok := q.Pass(now.Add(c.after)); skipped != c.skipped || ok != c.ok {
 			t.Errorf("after %s: %d, %v", c.after, skipped, ok)
 		}
 	}

@@ -59,6 +59,10 @@ type Watch struct {
 	mu      sync.Mutex
 	waiting []Notice
 	err     error
+	// idle: the owner has dealt with all that it has taken, and waits for more.
+	// settled are closed when it is.
+	idle    bool
+	settled []chan struct{}
 }
 
 func (w *Watch) put(n Notice) {
@@ -93,6 +97,9 @@ func (w *Watch) Next(ctx context.Context) ([]Notice, error) {
 		w.mu.Lock()
 		taken, err := w.waiting, w.err
 		w.waiting = nil
+		if w.idle = len(taken) == 0; w.idle {
+			w.tellSettled()
+		}
 		w.mu.Unlock()
 		if len(taken) > 0 || err != nil {
 			return taken, err
@@ -103,6 +110,30 @@ func (w *Watch) Next(ctx context.Context) ([]Notice, error) {
 			return nil, ctx.Err()
 		}
 	}
+}
+
+// Settle waits until the owner has dealt with all notices so far, or until ctx
+// ends.
+func (w *Watch) Settle(ctx context.Context) {
+	w.mu.Lock()
+	settled := make(chan struct{})
+	if w.idle && len(w.waiting) == 0 || w.err != nil {
+		close(settled)
+	} else {
+		w.settled = append(w.settled, settled)
+	}
+	w.mu.Unlock()
+	select {
+	case <-settled:
+	case <-ctx.Done():
+	}
+}
+
+func (w *Watch) tellSettled() {
+	for _, settled := range w.settled {
+		close(settled)
+	}
+	w.settled = nil
 }
 
 // Close ends the watch.
@@ -118,5 +149,6 @@ func (w *Watch) Close() {
 	if w.err == nil {
 		w.err = ErrWatchEnded
 	}
+	w.tellSettled()
 	w.rouse()
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"gracevisor/internal/activation"
+	"gracevisor/internal/bus"
 	"gracevisor/internal/config"
 	"gracevisor/internal/control"
 	"gracevisor/internal/logs"
@@ -44,6 +45,7 @@ type daemon struct {
 	supervisor *supervisor.Supervisor
 	herald     *herald
 	doors      *doors
+	bus        *bus.Service
 	operations *operations
 	// handedOver: a successor goes on with what there is.
 	handedOver bool
@@ -100,6 +102,7 @@ func Run(o Options) error {
 	go d.supervisor.Run() // ends with Stop
 	d.tellWarnings(plan)
 	d.rememberPlan(plan)
+	go d.bus.Run(ctx)
 	d.doors.openUnix(d.runtimeDir)
 	d.doors.openRPC(d.runtimeDir, plan.RPC)
 	go d.conclude(ctx, replies, predecessor) // ends when the supervisor has taken over
@@ -163,6 +166,7 @@ func (d *daemon) assemble(ctx context.Context, plan *config.Plan, from *predeces
 	}
 	d.doors = newDoors(d.log, d.operations)
 	d.operations.applied = d.putIntoForce
+	d.bus = bus.New(d.operations, d.log, d.runtimeDir) // hears what a successor does first of all
 	d.herald = newHerald(activation.NewNotifier(d.log), d.supervisor, plan.ReadyTimeout)
 	d.operations.reloading = d.herald.reloads
 	go d.herald.run(ctx)

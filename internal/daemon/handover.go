@@ -18,6 +18,7 @@ func (d *daemon) terminate(sig os.Signal) {
 		if _, err := d.supervisor.Freeze(ctx, true); err == nil {
 			d.log.Info("handing over to the daemon that is started next")
 			d.flushOutput()
+			d.flushBus(ctx)
 			d.keeper.Settle(ctx)
 			d.handedOver = true
 			return
@@ -32,6 +33,16 @@ const (
 	// askTimeout bounds the question to the service manager.
 	askTimeout = 2 * time.Second
 )
+
+// busPatience bounds how long a hand-over waits for the bus.
+const busPatience = 300 * time.Millisecond
+
+// flushBus lets who listens on D-Bus hear what has happened so far.
+func (d *daemon) flushBus(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, busPatience)
+	defer cancel()
+	d.bus.Flush(ctx)
+}
 
 // isBeingRestarted asks systemd for the type of the job that our unit has: a
 // restart is one, and not a stop and a start. It goes through systemd's private

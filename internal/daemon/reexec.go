@@ -59,6 +59,7 @@ func (d *daemon) reexec(ctx context.Context) error {
 	defer resume()
 	d.log.Info("executing the binary on disk", "path", path)
 	d.herald.announceReload()
+	d.flushBus(ctx)
 	d.keeper.Settle(ctx) // the successor takes for granted that all is stored
 	select {
 	case d.execs <- path:

@@ -76,11 +76,13 @@ func (s *Supervisor) addApp(plan *config.App, reason string, j *job) {
 	a.touch()
 	s.apps[a.name] = a
 	s.order = append(s.order, a.name)
-	s.tell(control.Notice{Kind: control.NoticeAppNew, App: a.name})
 	s.listen(a)
 	s.openAccessLog(a)
 	s.startAttempt(a, plan, reason, j)
 	s.stale = true
+	status := s.appStatus(a, nil)
+	status.Counters = nil
+	s.tell(control.Notice{Kind: control.NoticeAppNew, App: a.name, State: &status})
 }
 
 // serving is the instance that takes the app's requests, or nil. While a switch

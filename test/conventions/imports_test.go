@@ -21,6 +21,7 @@ var floors = map[string]int{
 	"internal/process":    1,
 	"internal/wire":       1,
 
+	"internal/bus":                  2,
 	"internal/proxy":                2,
 	"internal/proxy/handoff":        2,
 	"internal/proxy/http1":          2,
@@ -53,6 +54,7 @@ var strangers = map[string][]string{
 var libraries = map[string]string{
 	"gopkg.in/yaml.v3":                 "internal/config",
 	"gopkg.in/natefinch/lumberjack.v2": "internal/logs",
+	"github.com/godbus/dbus/v5":        "internal/bus",
 }
 
 // imports complains about an import that a file of the product may not have.
@@ -97,6 +99,7 @@ func TestImports(t *testing.T) {
 	importing("internal/supervisor/lifecycle", module+"internal/supervisor")
 	importing("internal/daemon", module+"test/harness")
 	importing("internal/daemon", "gopkg.in/yaml.v3")
+	importing("internal/daemon", "github.com/godbus/dbus/v5")
 	importing("internal/unheard-of", "fmt")
 }
 
