@@ -64,7 +64,7 @@ func TestUsage(t *testing.T) {
 
 func TestHelpOfEveryCommand(t *testing.T) {
 	d := newDaemon(t)
-	for _, name := range strings.Fields("status start restart reload update stop kill reexec logs sockets version") {
+	for _, name := range strings.Fields("status start restart reload update stop kill reexec logs sockets workers version") {
 		got := d.run(t, name, "--help")
 		if got.status != exitDone || !strings.Contains(got.out, "gracevisorctl "+name) || !strings.Contains(got.out, "Examples:") {
 			t.Errorf("%s: %+v", name, got)

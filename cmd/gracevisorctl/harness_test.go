@@ -115,6 +115,13 @@ func (f *fakeDaemon) Output(_ context.Context, _ string, n int, follow bool) ([]
 	return f.current().output(n, follow)
 }
 
+func (f *fakeDaemon) Workers(context.Context) ([]control.Worker, error) {
+	workers := sampleStatus().Workers
+	workers[0].Apps = []control.WorkerApp{{Name: "demo", Requests: 1}}
+	workers[1].Apps = []control.WorkerApp{{Name: "demo", Idle: 9, Waiting: 1}, {Name: "line", TCP: 2, Tunnels: 0}}
+	return workers, nil
+}
+
 func (f *fakeDaemon) Sockets(context.Context) ([]control.Socket, error) {
 	return []control.Socket{
 		{Address: "127.0.0.1:8080", Apps: []string{"demo"}, Source: "systemd", Backlog: 4096, Queue: 2},
@@ -270,8 +277,8 @@ func sampleStatus() *control.Status {
 	return &control.Status{
 		Version: "1.2.3", PID: 700, Since: sampleTime,
 		Workers: []control.Worker{
-			{Generation: 1, PID: 701, State: "draining", Since: sampleTime, Connections: 1, Revision: 8},
-			{Generation: 2, PID: 702, State: "serving", Since: sampleTime.Add(time.Hour), Connections: 12, Revision: 9},
+			{Generation: 1, PID: 701, State: "draining", Since: sampleTime, Connections: 1, MovedOut: 811, Revision: 8},
+			{Generation: 2, PID: 702, State: "serving", Since: sampleTime.Add(time.Hour), Connections: 12, MovedIn: 811, Revision: 9},
 		},
 		Apps: []control.AppStatus{
 			{

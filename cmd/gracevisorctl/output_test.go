@@ -65,6 +65,7 @@ func TestJSON(t *testing.T) {
 	}
 	run("status.json", 0, "status")
 	run("sockets.json", 0, "sockets")
+	run("workers.json", 0, "workers")
 	d.tells(restartEvents()...)
 	run("restart.json", 0, "restart", "demo")
 	run("no-wait.json", 0, "restart", "demo", "--no-wait")
@@ -96,6 +97,7 @@ func TestStatusJSONIsThatOfTheAPI(t *testing.T) {
 
 func TestSocketsTable(t *testing.T) {
 	golden(t, "sockets.txt", newDaemon(t).run(t, "sockets").out)
+	golden(t, "workers.txt", newDaemon(t).run(t, "workers").out)
 }
 
 func TestVersion(t *testing.T) {

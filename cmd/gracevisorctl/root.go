@@ -62,7 +62,7 @@ func (p *program) rootCommand() *cobra.Command {
 		p.statusCommand(),
 		p.startCommand(), p.restartCommand(), p.stopCommand(), p.killCommand(),
 		p.reloadCommand(), p.updateCommand(), p.reexecCommand(),
-		p.logsCommand(), p.socketsCommand(), p.versionCommand(),
+		p.logsCommand(), p.socketsCommand(), p.workersCommand(), p.versionCommand(),
 	)
 	return root
 }

@@ -78,10 +78,21 @@ func addNotes(text *strings.Builder, s *control.Status, now time.Time) {
 		fmt.Fprintf(text, "out of reach: %s\n", safe(stray))
 	}
 	for _, w := range s.Workers {
-		fmt.Fprintf(text, "worker %d: %s, pid %d, for %s, %s, revision %d\n", w.Generation, safe(w.State), w.PID,
-			age(w.Since, now), count(w.Connections, "connection"), w.Revision)
+		fmt.Fprintf(text, "worker %d: %s, pid %d, for %s, %s%s, revision %d\n", w.Generation, safe(w.State), w.PID,
+			age(w.Since, now), count(w.Connections, "connection"), movedNote(w), w.Revision)
 	}
 	fmt.Fprintf(text, "gracevisord %s: pid %d, up %s\n", safe(s.Version), s.PID, age(s.Since, now))
+}
+
+// movedNote tells how many connections a worker has taken over and given away.
+func movedNote(w control.Worker) (note string) {
+	if w.MovedIn > 0 {
+		note += fmt.Sprintf(", %d taken over", w.MovedIn)
+	}
+	if w.MovedOut > 0 {
+		note += fmt.Sprintf(", %d moved on", w.MovedOut)
+	}
+	return note
 }
 
 func statusTable(s *control.Status, now time.Time) table {

@@ -120,6 +120,13 @@ func (c *Client) Sockets(ctx context.Context) ([]Socket, error) {
 	return list.Sockets, err
 }
 
+// Workers lists the proxy workers with what they hold.
+func (c *Client) Workers(ctx context.Context) ([]Worker, error) {
+	var list WorkerList
+	err := c.get(ctx, "/v1/workers", nil, &list)
+	return list.Workers, err
+}
+
 // Version is the daemon's.
 func (c *Client) Version(ctx context.Context) (Version, error) {
 	var v Version

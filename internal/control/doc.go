@@ -54,7 +54,7 @@
 // "Content-Type: application/json".
 //
 //	GET  /v1/status[?app=NAME]…               Status, of the named apps or of all
-//	GET  /v1/sockets                          {"sockets": [Socket, …]}
+//	GET  /v1/sockets, /v1/workers             {"sockets": [Socket, …]}, {"workers": [Worker, …]}
 //	GET  /v1/version                          Version
 //	GET  /v1/apps/NAME/output[?n=50][&follow=1]  stream of OutputLine
 //	POST /v1/operations                       stream of Event

@@ -61,8 +61,9 @@ func TestListsAreNeverNull(t *testing.T) {
 	d := openDoors(t, &fakeOps{
 		status:  func([]string) (*Status, error) { return given, nil },
 		sockets: func() ([]Socket, error) { return []Socket{{Address: "x"}}, nil },
+		workers: func() ([]Worker, error) { return nil, nil },
 	})
-	for _, path := range []string{"/v1/status", "/v1/sockets"} {
+	for _, path := range []string{"/v1/status", "/v1/sockets", "/v1/workers"} {
 		resp, body := d.ask(t, "unix", "GET "+path+" HTTP/1.1\nHost: x\nConnection: close\n\n")
 		if resp.StatusCode != 200 || strings.Contains(body, "null") {
 			t.Errorf("%s: %s %s", path, resp.Status, body)
@@ -84,6 +85,17 @@ func TestSocketsAndVersion(t *testing.T) {
 		v, err := c.Version(context.Background())
 		if err != nil || v != (&fakeOps{}).Version() {
 			t.Errorf("version: %+v, %v", v, err)
+		}
+	})
+}
+
+func TestWorkers(t *testing.T) {
+	want := []Worker{{Generation: 2, PID: 4711, State: "serving", Connections: 6, MovedIn: 5, MovedOut: 1, Revision: 9,
+		Apps: []WorkerApp{{Name: "demo", Idle: 1, Waiting: 2, Requests: 3, Tunnels: 4, TCP: 5}}}}
+	d := openDoors(t, &fakeOps{workers: func() ([]Worker, error) { return want, nil }})
+	eachDoor(t, d, func(t *testing.T, c *Client) {
+		if got, err := c.Workers(context.Background()); err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("workers: %+v, %v", got, err)
 		}
 	})
 }

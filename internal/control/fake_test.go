@@ -30,6 +30,7 @@ type fakeOps struct {
 	start   func(ctx context.Context, req Request) (*Operation, error)
 	output  func(ctx context.Context, app string, n int, follow bool) ([]OutputLine, <-chan OutputLine, error)
 	sockets func() ([]Socket, error)
+	workers func() ([]Worker, error)
 	jobs    func() ([]Job, error)
 	cancel  func(id uint32, caller string) error
 	feed    Feed
@@ -63,6 +64,13 @@ func (f *fakeOps) Sockets(context.Context) ([]Socket, error) {
 		return nil, errUnexpected
 	}
 	return f.sockets()
+}
+
+func (f *fakeOps) Workers(context.Context) ([]Worker, error) {
+	if f.workers == nil {
+		return nil, errUnexpected
+	}
+	return f.workers()
 }
 
 func (f *fakeOps) Overview(ctx context.Context, apps []string) (*Status, error) {

@@ -22,6 +22,8 @@ type Operations interface {
 	Output(ctx context.Context, app string, n int, follow bool) ([]OutputLine, <-chan OutputLine, error)
 	// Sockets lists the external addresses.
 	Sockets(ctx context.Context) ([]Socket, error)
+	// Workers lists the proxy workers with what they hold, app by app.
+	Workers(ctx context.Context) ([]Worker, error)
 	// Version is the daemon's.
 	Version() Version
 	// Overview is Status without what takes long to find out: strays, memory
@@ -157,6 +159,24 @@ type Worker struct {
 	MovedIn  uint64 `json:"moved_in"`
 	MovedOut uint64 `json:"moved_out"`
 	Revision uint64 `json:"revision"`
+	// Apps are told by Workers only, and only those that it holds anything of.
+	Apps []WorkerApp `json:"apps,omitempty"`
+}
+
+// WorkerApp is what a worker holds of an app: its client connections, by what
+// they are used for.
+type WorkerApp struct {
+	Name string `json:"name"`
+	// Idle are between requests, or have sent only a part of one.
+	Idle int `json:"idle"`
+	// Waiting wait for an instance.
+	Waiting int `json:"waiting"`
+	// Requests are in flight.
+	Requests int `json:"requests"`
+	// Tunnels have switched protocols (WebSocket).
+	Tunnels int `json:"tunnels"`
+	// TCP are those of an app with "proxy: tcp".
+	TCP int `json:"tcp"`
 }
 
 // AppStatus is the state of an app.

@@ -17,6 +17,7 @@ var routes = map[string]struct {
 	"/":              {http.MethodGet, servePage},
 	"/v1/status":     {http.MethodGet, serveStatus},
 	"/v1/sockets":    {http.MethodGet, serveSockets},
+	"/v1/workers":    {http.MethodGet, serveWorkers},
 	"/v1/version":    {http.MethodGet, serveVersion},
 	"/v1/operations": {http.MethodPost, serveOperation},
 	"/v1/jobs":       {http.MethodGet, serveJobs},

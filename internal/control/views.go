@@ -5,6 +5,11 @@ import (
 	"slices"
 )
 
+// WorkerList is the answer to GET /v1/workers.
+type WorkerList struct {
+	Workers []Worker `json:"workers"`
+}
+
 // SocketList is the answer to GET /v1/sockets.
 type SocketList struct {
 	Sockets []Socket `json:"sockets"`
@@ -54,6 +59,17 @@ func orEmpty[T any](list []T) []T {
 		return []T{}
 	}
 	return list
+}
+
+func serveWorkers(x *exchange) error {
+	if _, err := x.query(); err != nil {
+		return err
+	}
+	workers, err := x.door.ops.Workers(x.r.Context())
+	if err != nil {
+		return err
+	}
+	return x.json(http.StatusOK, WorkerList{orEmpty(workers)})
 }
 
 func serveSockets(x *exchange) error {

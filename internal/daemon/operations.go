@@ -39,6 +39,10 @@ func (o *operations) Status(ctx context.Context, apps []string) (*control.Status
 }
 
 // Sockets implements control.Operations.
+func (o *operations) Workers(ctx context.Context) ([]control.Worker, error) {
+	return o.supervisor.Workers(ctx)
+}
+
 func (o *operations) Sockets(ctx context.Context) ([]control.Socket, error) {
 	return o.supervisor.Sockets(ctx)
 }

@@ -8,6 +8,7 @@ import (
 	"gracevisor/internal/config"
 	"gracevisor/internal/control"
 	"gracevisor/internal/supervisor/lifecycle"
+	"gracevisor/internal/wire"
 )
 
 // desired is what an operator wants of an app.
@@ -62,6 +63,9 @@ type app struct {
 	accessLog *os.File
 	// accessLogFor is the configuration that accessLog was opened for.
 	accessLogFor config.LogFile
+
+	// past is what workers that have gone have counted, or nil.
+	past *wire.AppCounters
 
 	// encoded is the app as it was saved, or nil if it has changed.
 	encoded json.RawMessage

@@ -13,7 +13,9 @@
 //   - A switch is complete when every living worker generation has acknowledged
 //     the table that names the new instance. An instance gets its stop signal
 //     when every generation that may have had requests on it has told that none
-//     is left, or has died.
+//     is left, or has died. Tunnels move from generation to generation
+//     (moving.go): the word of one that has none any more has those asked
+//     anew that it may have given them to.
 //   - At most one attempt to start an instance is under way per app, and it alone
 //     has an unready instance. Attempts of different apps run side by side, as
 //     many as parallel_restarts.

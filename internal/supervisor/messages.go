@@ -56,6 +56,8 @@ type (
 		app   string
 		reply chan settingsAnswer
 	}
+	// askWorkers wants the list of workers, and what they hold.
+	askWorkers struct{ reply chan []control.Worker }
 	// askSockets wants the list of external addresses.
 	askSockets struct{ reply chan []control.Socket }
 	// askSummary wants the state of all apps in short.
@@ -184,6 +186,7 @@ func (m reexecFailed) deliver(s *Supervisor) { s.reexecFailed(m.operation, m.why
 func (m askJobs) deliver(s *Supervisor)      { m.reply <- s.listJobs() }
 func (m askCancel) deliver(s *Supervisor)    { m.reply <- s.cancelJob(m.id, m.caller) }
 func (m askSettings) deliver(s *Supervisor)  { m.reply <- s.settings(m.app) }
+func (m askWorkers) deliver(s *Supervisor)   { m.reply <- s.listWorkers() }
 func (m askSockets) deliver(s *Supervisor)   { m.reply <- s.listSockets() }
 func (m askSummary) deliver(s *Supervisor)   { m.reply <- s.summary() }
 func (m askFreeze) deliver(s *Supervisor)    { s.freeze(m) }

@@ -258,6 +258,14 @@ func (m *model) traffic(app string) string {
 		q.worker.answered(q.instance)
 		return fmt.Sprintf("%s has answered at worker %d", q.instance, q.worker.generation)
 	}
+	if len(m.requests) > 0 && m.chance(2) {
+		q := &m.requests[m.rand.IntN(len(m.requests))]
+		if heir := m.move(q.worker, q.instance); heir != nil {
+			from := q.worker.generation
+			q.worker = heir
+			return fmt.Sprintf("%s is in use by worker %d instead of %d", q.instance, heir.generation, from)
+		}
+	}
 	workers := m.livingWorkers()
 	if len(workers) == 0 {
 		return "no worker for a request"

@@ -95,7 +95,7 @@ func (s *Supervisor) restoreApp(saved *appState, from *Inheritance) {
 	a := &app{
 		name: saved.Name, plan: saved.Plan, desired: saved.Desired, failed: saved.Failed,
 		crashes: saved.Crashes, restarts: saved.Restarts, lastError: saved.LastError,
-		lastOutput: saved.LastOutput, since: saved.Since, sinceBoot: saved.SinceBoot,
+		past: saved.Past, lastOutput: saved.LastOutput, since: saved.Since, sinceBoot: saved.SinceBoot,
 		lastNumber: saved.LastNumber, news: true,
 	}
 	s.apps[a.name] = a
@@ -279,10 +279,19 @@ func (s *Supervisor) newWorker(generation uint64) *worker {
 // converse begins to talk with a worker and to look after it.
 func (s *Supervisor) converse(w *worker) {
 	p := w.process
-	go s.listenTo(w) // ends with the conversation
-	go s.talkTo(w)   // ends with the conversation
-	go func() {      // ends with the process
-		s.post(workerExited{w, p.Wait()})
+	heard := make(chan struct{})
+	go func() { // ends with the conversation
+		defer close(heard)
+		s.listenTo(w)
+	}()
+	go s.talkTo(w) // ends with the conversation
+	go func() {    // ends with the process
+		exit := p.Wait()
+		select {
+		case <-heard: // its last word is what it has counted
+		case <-time.After(pingInterval):
+		}
+		s.post(workerExited{w, exit})
 	}()
 	s.tickWorker(w)
 }

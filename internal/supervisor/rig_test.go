@@ -42,6 +42,7 @@ type rig struct {
 	pids       int
 	workers    []*fakeWorker
 	noWorkers  error
+	oldWorkers uint64 // generations up to this one do not know how to move
 	tables     map[[2]uint64]*wire.Table
 	sockets    []*activation.Listener
 	taken      map[string]bool // addresses that somebody else has

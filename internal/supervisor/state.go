@@ -53,10 +53,12 @@ type appState struct {
 	LastOutput []string    `json:"last_output,omitempty"`
 	Since      time.Time   `json:"since"`
 	// SinceBoot is Since on the clock that counts from boot.
-	SinceBoot  time.Duration   `json:"since_boot,omitempty"`
-	LastNumber uint64          `json:"last_number"`
-	Attempt    *attemptState   `json:"attempt,omitempty"`
-	Instances  []instanceState `json:"instances,omitempty"`
+	SinceBoot  time.Duration `json:"since_boot,omitempty"`
+	LastNumber uint64        `json:"last_number"`
+	// Past is what workers that have gone have counted.
+	Past      *wire.AppCounters `json:"past,omitempty"`
+	Attempt   *attemptState     `json:"attempt,omitempty"`
+	Instances []instanceState   `json:"instances,omitempty"`
 }
 
 // attemptState is an attempt in a State. Who waited for it has gone.
@@ -210,7 +212,7 @@ func (a *app) save() *appState {
 	state := &appState{
 		Name: a.name, Plan: a.plan, Desired: a.desired, Failed: a.failed, Crashes: a.crashes,
 		Restarts: a.restarts, LastError: a.lastError, LastOutput: a.lastOutput,
-		Since: a.since, SinceBoot: a.sinceBoot, LastNumber: a.lastNumber,
+		Since: a.since, SinceBoot: a.sinceBoot, LastNumber: a.lastNumber, Past: a.past,
 	}
 	if t := a.attempt; t != nil {
 		state.Attempt = &attemptState{Plan: t.plan, Reason: t.reason, Failures: t.failures, Asked: t.asked}

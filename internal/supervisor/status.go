@@ -52,6 +52,12 @@ func (s *Supervisor) addUsage(status *control.Status) {
 	}
 }
 
+// Workers lists the proxy workers with what they hold.
+func (s *Supervisor) Workers(ctx context.Context) ([]control.Worker, error) {
+	reply := make(chan []control.Worker, 1)
+	return ask(ctx, s, askWorkers{reply}, reply)
+}
+
 // Sockets lists the external addresses.
 func (s *Supervisor) Sockets(ctx context.Context) ([]control.Socket, error) {
 	reply := make(chan []control.Socket, 1)
@@ -78,74 +84,6 @@ func (s *Supervisor) status(names []string) statusAnswer {
 		status.Apps = append(status.Apps, s.appStatus(a, sums[name]))
 	}
 	return statusAnswer{status: status}
-}
-
-// appSum is what all living workers have counted for an app.
-type appSum struct {
-	wire.AppCounters
-	instances map[string]wire.InstanceCounters
-}
-
-func (s *Supervisor) sumCounters() map[string]*appSum {
-	sums := make(map[string]*appSum)
-	for _, w := range s.workers {
-		for _, part := range w.counters {
-			for n := range part.Apps {
-				c := &part.Apps[n]
-				sum := sums[c.Name]
-				if sum == nil {
-					sum = &appSum{instances: make(map[string]wire.InstanceCounters)}
-					sums[c.Name] = sum
-				}
-				sum.add(c)
-			}
-		}
-	}
-	return sums
-}
-
-func (sum *appSum) add(c *wire.AppCounters) {
-	sum.Connections += c.Connections
-	sum.Requests += c.Requests
-	addStatus(&sum.Status, &c.Status)
-	sum.Errors += c.Errors
-	sum.Retries += c.Retries
-	sum.Held += c.Held
-	sum.Holding += c.Holding
-	sum.BytesIn += c.BytesIn
-	sum.BytesOut += c.BytesOut
-	addBuckets(&sum.LatencyBuckets, c.LatencyBuckets)
-	for n := range c.Instances {
-		sum.addInstance(&c.Instances[n])
-	}
-}
-
-func (sum *appSum) addInstance(i *wire.InstanceCounters) {
-	total := sum.instances[i.ID]
-	total.InFlight += i.InFlight
-	total.Requests += i.Requests
-	addStatus(&total.Status, &i.Status)
-	total.Retries += i.Retries
-	total.BytesIn += i.BytesIn
-	total.BytesOut += i.BytesOut
-	addBuckets(&total.LatencyBuckets, i.LatencyBuckets)
-	sum.instances[i.ID] = total
-}
-
-func addStatus(sum, more *[5]uint64) {
-	for n := range more {
-		sum[n] += more[n]
-	}
-}
-
-// addBuckets adds a histogram, which may be of a worker that knows other bounds.
-func addBuckets(sum *[]uint64, more []uint64) {
-	if *sum == nil {
-		*sum = make([]uint64, len(wire.LatencyBounds)+1)
-	}
-	for n := range min(len(more), len(*sum)) {
-		(*sum)[n] += more[n]
-	}
 }
 
 func (s *Supervisor) appStatus(a *app, sum *appSum) control.AppStatus {

@@ -259,3 +259,54 @@ func (r *rig) checkIdle(name string) {
 		}
 	}
 }
+
+// movesOf is what a worker says of its moving.
+func (r *rig) movesOf(generation uint64) int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if generation <= r.oldWorkers {
+		return 0
+	}
+	return 1
+}
+
+// move gives a tunnel to an instance from one worker to its heir, as the real
+// ones do: the heir counts it before the other ceases to. It reports whether
+// that was possible.
+func (r *rig) move(from *fakeWorker, id string) (heir *fakeWorker) {
+	from.mu.Lock()
+	to, draining := from.heir, from.draining
+	from.mu.Unlock()
+	for _, w := range r.livingWorkers() {
+		if w.generation == to && draining && w.adopt(id, from.generation) {
+			from.answered(id)
+			return w
+		}
+	}
+	return nil
+}
+
+// adopt counts in what another worker has.
+func (w *fakeWorker) adopt(id string, from uint64) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	i := w.instances[id]
+	if w.dead || w.draining || i == nil || !slices.Contains(w.takesFrom, from) {
+		return false
+	}
+	i.inFlight++
+	i.told = false
+	return true
+}
+
+// counts tells the supervisor of requests to an app, and of five connections, one
+// for each thing that they may be used for.
+func (w *fakeWorker) counts(app string, requests uint64) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.say(&wire.Counters{Connections: 5, MovedIn: 3, MovedOut: 2, Apps: []wire.AppCounters{
+		{Name: app, Connections: 5, Requests: requests, Holding: 1, Upgraded: 1, Streams: 1,
+			Instances: []wire.InstanceCounters{{ID: app + "/1", InFlight: 3, Requests: requests}}},
+		{Name: "other"},
+	}})
+}

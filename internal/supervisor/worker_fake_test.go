@@ -36,6 +36,10 @@ type fakeWorker struct {
 	probes         map[string]*fakeProbe
 	files          map[string]bool
 	draining       bool
+	// heir is the worker that it gives its connections to, takesFrom those that
+	// it takes them from.
+	heir      uint64
+	takesFrom []uint64
 }
 
 // wireInstance is what the proxy keeps of an instance.
@@ -162,7 +166,12 @@ func (w *fakeWorker) hear(m wire.Message) {
 func (w *fakeWorker) obey(m wire.Message) {
 	switch m := m.(type) {
 	case *wire.Hello:
-		w.say(&wire.Ready{PID: w.ID()})
+		w.say(&wire.Ready{PID: w.ID(), Moves: w.rig.movesOf(w.generation)})
+	case *wire.MoveTo:
+		w.heir = m.Generation
+		w.rig.note("worker %d moves to %d", w.generation, m.Generation)
+	case *wire.TakeOver:
+		w.takesFrom = append(w.takesFrom, m.Generation)
 	case *wire.Files:
 		for _, name := range m.Names {
 			w.files[name] = true

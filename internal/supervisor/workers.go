@@ -8,7 +8,6 @@ import (
 	"syscall"
 	"time"
 
-	"gracevisor/internal/control"
 	"gracevisor/internal/process"
 	"gracevisor/internal/supervisor/lifecycle"
 	"gracevisor/internal/wire"
@@ -242,6 +241,7 @@ func (s *Supervisor) workerExited(w *worker, exit process.Exit) {
 func (s *Supervisor) workerGone(w *worker) {
 	w.gone = true
 	s.unsaved = true
+	s.keepCounters(w)
 	w.outbox.Close()
 	delete(s.workers, w.generation)
 	for _, a := range s.apps {
@@ -273,31 +273,4 @@ func (s *Supervisor) workerGone(w *worker) {
 	}
 	s.log.Warn("waiting before the next worker is started", "pause", pause.Round(time.Millisecond).String())
 	time.AfterFunc(pause, func() { s.post(workerDue{}) })
-}
-
-// workerList is for status.
-func (s *Supervisor) workerList() []control.Worker {
-	list := make([]control.Worker, 0, len(s.workers))
-	for generation := uint64(1); generation <= s.nextGeneration; generation++ {
-		w := s.workers[generation]
-		if w == nil {
-			continue
-		}
-		state := "starting"
-		switch {
-		case w.draining:
-			state = "draining"
-		case w.acknowledged > 0:
-			state = control.WorkerServing
-		}
-		entry := control.Worker{
-			Generation: generation, PID: w.pid, State: state, Since: w.began, Revision: w.acknowledged,
-		}
-		for _, c := range w.counters {
-			entry.Connections = max(entry.Connections, c.Connections)
-			entry.MovedIn, entry.MovedOut = max(entry.MovedIn, c.MovedIn), max(entry.MovedOut, c.MovedOut)
-		}
-		list = append(list, entry)
-	}
-	return list
 }

@@ -56,6 +56,9 @@ type worker struct {
 	outbox   *wire.Outbox
 	proxy    *proxy.Proxy
 	reported []*wire.Counters
+	// retell: all is to be reported again. The newest table may be of another
+	// supervisor than the last one.
+	retell bool
 
 	mu sync.Mutex
 	// revision is that of the table in force.
@@ -222,6 +225,7 @@ func (w *worker) apply(revision uint64, memfd *os.File) error {
 	defer w.mu.Unlock()
 	w.applying = false
 	w.revision = revision
+	w.retell = true
 	w.outbox.Post(ack)
 	for _, instance := range w.drained {
 		w.tellDrained(instance)
@@ -252,14 +256,14 @@ func (w *worker) Probed(r wire.ProbeResult) { w.outbox.Post(&r) }
 func (w *worker) report() {
 	parts := inParts(w.proxy.Counters())
 	for n, part := range parts {
-		if n >= len(w.reported) || !reflect.DeepEqual(part, w.reported[n]) {
+		if w.retell || n >= len(w.reported) || !reflect.DeepEqual(part, w.reported[n]) {
 			w.outbox.Post(part)
 		}
 	}
 	for n := len(parts); n < len(w.reported); n++ {
 		w.outbox.Post(&wire.Counters{Part: n}) // apps were removed
 	}
-	w.reported = parts
+	w.reported, w.retell = parts, false
 }
 
 // inParts cuts what was counted into messages. An app whose instances do not
