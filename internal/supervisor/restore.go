@@ -57,6 +57,7 @@ func (s *Supervisor) restore(from *Inheritance) {
 			s.log.Error("cannot restore app", "error", err) // ReadState has tried it
 			continue
 		}
+		saved.fill(s.plan)
 		s.restoreApp(&saved, from)
 	}
 	s.restoreJobs(state)

@@ -3,6 +3,7 @@ package supervisor
 import (
 	"encoding/json"
 	"fmt"
+	"reflect"
 	"time"
 
 	"gracevisor/internal/config"
@@ -39,12 +40,16 @@ type State struct {
 	Operations []operationState `json:"operations,omitempty"`
 	LastJob    uint32           `json:"last_job,omitempty"`
 	EndedJobs  []endedJob       `json:"ended_jobs,omitempty"`
+
+	// encodedPlan is Plan as JSON, or nil.
+	encodedPlan []byte
 }
 
-// appState is an app in a State.
+// appState is an app in a State. A configuration is written once: what has none
+// has that of the next bigger thing, which for an app is the State's plan.
 type appState struct {
 	Name       string      `json:"name"`
-	Plan       *config.App `json:"plan"`
+	Plan       *config.App `json:"plan,omitempty"`
 	Desired    desired     `json:"desired"`
 	Failed     bool        `json:"failed,omitempty"`
 	Crashes    int         `json:"crashes,omitempty"`
@@ -63,7 +68,7 @@ type appState struct {
 
 // attemptState is an attempt in a State. Who waited for it has gone.
 type attemptState struct {
-	Plan     *config.App `json:"plan"`
+	Plan     *config.App `json:"plan,omitempty"`
 	Reason   string      `json:"reason"`
 	Failures int         `json:"failures,omitempty"`
 	Asked    bool        `json:"asked,omitempty"`
@@ -74,7 +79,7 @@ type attemptState struct {
 // instanceState is an instance in a State.
 type instanceState struct {
 	Number      uint64          `json:"number"`
-	Plan        *config.App     `json:"plan"`
+	Plan        *config.App     `json:"plan,omitempty"`
 	State       lifecycle.State `json:"state"`
 	Began       time.Time       `json:"began"`
 	Since       time.Time       `json:"since"`
@@ -125,30 +130,76 @@ func ReadState(data []byte) (*State, error) {
 		if err := json.Unmarshal(raw, &a); err != nil {
 			return nil, fmt.Errorf("read state: %w", err)
 		}
-		if a.Plan == nil || a.Name == "" {
+		if a.fill(state.Plan); a.Plan == nil || a.Name == "" {
 			return nil, fmt.Errorf("read state: app %q has no plan", a.Name)
 		}
 	}
 	return state, nil
 }
 
+// fill gives all their configurations that were left out.
+func (a *appState) fill(plan *config.Plan) {
+	if a.Plan == nil {
+		a.Plan = plan.App(a.Name)
+	}
+	if a.Attempt != nil && a.Attempt.Plan == nil {
+		a.Attempt.Plan = a.Plan
+	}
+	for n := range a.Instances {
+		if a.Instances[n].Plan == nil {
+			a.Instances[n].Plan = a.Plan
+		}
+	}
+}
+
+// unless returns a configuration, or nil if it is what it would be without.
+func unless(without, plan *config.App) *config.App {
+	if without == plan || reflect.DeepEqual(without, plan) {
+		return nil
+	}
+	return plan
+}
+
 // Encode is what ReadState reads.
-func (s *State) Encode() ([]byte, error) {
+func (s *State) Encode() ([]byte, error) { return s.appendTo(nil) }
+
+// appendTo appends what ReadState reads. The state is saved several times for
+// each start of an instance: what is large and the same as the last time, the
+// plan and the apps, is not looked at again.
+func (s *State) appendTo(data []byte) ([]byte, error) {
 	own := *s
 	own.Version = stateVersion
-	data, err := json.Marshal(&own)
+	head, err := json.Marshal(struct {
+		*State
+		Plan *struct{} `json:"plan,omitempty"`
+		Apps *struct{} `json:"apps,omitempty"`
+	}{State: &own})
+	plan := s.encodedPlan
+	if err == nil && plan == nil {
+		plan, err = json.Marshal(s.Plan)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("encode state: %w", err)
 	}
-	return data, nil
+	data = append(data, head[:len(head)-1]...)
+	data = append(append(data, `,"plan":`...), plan...)
+	data = append(data, `,"apps":[`...)
+	for n, a := range s.Apps {
+		if n > 0 {
+			data = append(data, ',')
+		}
+		data = append(data, a...)
+	}
+	return append(data, "]}"...), nil
 }
 
 // save writes the state as it is, if it may have changed, and then does what had
 // to wait for that. Only apps that changed are encoded again.
 func (s *Supervisor) save() {
 	if s.unsaved && s.system.Save != nil {
-		data, err := s.state().Encode()
+		data, err := s.state().appendTo(s.saved[:0])
 		if err == nil {
+			s.saved = data
 			err = s.system.Save(data)
 		}
 		if err != nil {
@@ -183,11 +234,12 @@ func (s *Supervisor) state() *State {
 		LastNumbers: s.lastNumbers, NextGeneration: s.nextGeneration, Revision: s.revision,
 		Planned: s.planned, UpdateDue: s.updateDue, Crashes: s.crashes,
 		Operations: s.operationsState(), LastJob: s.jobs.last, EndedJobs: s.jobs.ended,
+		encodedPlan: s.encodePlan(),
 	}
 	for _, name := range s.order {
 		a := s.apps[name]
 		if a.encoded == nil {
-			encoded, err := json.Marshal(a.save())
+			encoded, err := json.Marshal(a.save(s.plan.App(name)))
 			if err != nil {
 				s.log.Error("cannot encode app", "app", name, "error", err)
 				continue
@@ -208,27 +260,47 @@ func (s *Supervisor) state() *State {
 	return state
 }
 
-func (a *app) save() *appState {
+// encodePlan is the plan as JSON, and the apps that have been encoded beside
+// another one are so no more.
+func (s *Supervisor) encodePlan() []byte {
+	if s.encodedPlan.of == s.plan {
+		return s.encodedPlan.text
+	}
+	text, err := json.Marshal(s.plan)
+	if err != nil {
+		s.log.Error("cannot encode the plan", "error", err)
+		return nil
+	}
+	s.encodedPlan.of, s.encodedPlan.text = s.plan, text
+	for _, a := range s.apps {
+		a.encoded = nil
+	}
+	return text
+}
+
+// save is the app as it is saved beside a plan that has it as in plan, or not at
+// all.
+func (a *app) save(plan *config.App) *appState {
 	state := &appState{
-		Name: a.name, Plan: a.plan, Desired: a.desired, Failed: a.failed, Crashes: a.crashes,
+		Name: a.name, Plan: unless(plan, a.plan), Desired: a.desired, Failed: a.failed, Crashes: a.crashes,
 		Restarts: a.restarts, LastError: a.lastError, LastOutput: a.lastOutput,
 		Since: a.since, SinceBoot: a.sinceBoot, LastNumber: a.lastNumber, Past: a.past,
 	}
 	if t := a.attempt; t != nil {
-		state.Attempt = &attemptState{Plan: t.plan, Reason: t.reason, Failures: t.failures, Asked: t.asked}
+		state.Attempt = &attemptState{Plan: unless(a.plan, t.plan), Reason: t.reason, Failures: t.failures, Asked: t.asked}
 		if t.candidate != nil {
 			state.Attempt.Candidate = t.candidate.number
 		}
 	}
 	for _, i := range a.instances {
-		state.Instances = append(state.Instances, i.save())
+		state.Instances = append(state.Instances, i.save(a.plan))
 	}
 	return state
 }
 
-func (i *instance) save() instanceState {
+func (i *instance) save(plan *config.App) instanceState {
 	state := instanceState{
-		Number: i.number, Plan: i.plan, State: i.state, Began: i.began, Since: i.since,
+		Number: i.number, Plan: unless(plan, i.plan), State: i.state, Began: i.began, Since: i.since,
 		ServedSince: i.servedSince, Reason: i.reason, PID: i.pid, Port: i.port,
 		Targets: i.targets, Target: i.target, Killed: i.killed, SaidReady: i.saidReady, Error: i.err,
 	}

@@ -55,6 +55,13 @@ type Supervisor struct {
 	// awaitingAck are called when all workers have acknowledged a revision.
 	awaitingAck []ackWaiter
 
+	// saved is the memory that the state is encoded in, encodedPlan a part of it
+	// that seldom changes.
+	saved       []byte
+	encodedPlan struct {
+		of   *config.Plan
+		text []byte
+	}
 	// unsaved: the state may differ from the one that was saved. afterSave
 	// waits for that.
 	unsaved   bool

@@ -49,7 +49,8 @@ type System struct {
 	// ResolveInternal finds the addresses an internal host stands for, as
 	// activation.Resolve does. It may block.
 	ResolveInternal func(ctx context.Context, host string, port int) ([]wire.Target, error)
-	// Save keeps the state for a successor; nil where that is not possible.
+	// Save keeps the state for a successor, but not the memory it comes in; nil
+	// where that is not possible.
 	Save func(state []byte) error
 	// Strays lists processes that no stop reaches.
 	Strays func() []string
