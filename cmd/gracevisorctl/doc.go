@@ -5,7 +5,8 @@
 //
 // It owns nothing but its own exit status and what it prints; all else is done
 // by the daemon, which it reaches through a door of package control: the
-// control socket, or with --host the TCP door.
+// control socket, or with --host the TCP door; or, with --bus and where the
+// control socket may not be opened, through package bus.
 //
 // Invariants:
 //
@@ -14,12 +15,13 @@
 //     operation goes on).
 //   - Results and progress go to standard output, reasons of failures to
 //     standard error. With --json standard output holds one JSON object and
-//     nothing else (for logs: one in each line), failures included.
+//     nothing else (for logs and monitor: one in each line), failures included.
 //   - Text that comes from the daemon cannot control a terminal: what is no
 //     printable character is shown escaped.
 //   - The token is read from a file, never from the command line.
 //
-// The JSON of status, sockets and logs is that of package control's types; that
+// The JSON of status, sockets, logs, list-jobs and monitor is that of package
+// control's types; that
 // of start, restart, reload, update, stop, kill and reexec is outcome, that of
 // version is versions. An error is {"error": {"code", "message", "details"}},
 // in an outcome its field error: its code is one of package control's, or

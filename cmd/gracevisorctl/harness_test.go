@@ -66,7 +66,10 @@ type fakeDaemon struct {
 	// whose end orders nothing in ours.
 	mu sync.Mutex
 	answers
-	asked []control.Request
+	asked    []control.Request
+	jobs     []control.Job
+	canceled []uint32
+	feed     control.Feed
 }
 
 // answers are what the daemon does when it is asked.
@@ -128,6 +131,26 @@ func (f *fakeDaemon) Sockets(context.Context) ([]control.Socket, error) {
 		{Address: "[::1]:8080", Apps: []string{"demo", "web"}, Source: "bound", Error: "address already in use"},
 	}, nil
 }
+
+func (f *fakeDaemon) Jobs(context.Context) ([]control.Job, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.jobs, nil
+}
+
+func (f *fakeDaemon) CancelJob(_ context.Context, id uint32, _ string) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, j := range f.jobs {
+		if j.ID == id {
+			f.canceled = append(f.canceled, id)
+			return nil
+		}
+	}
+	return &control.Error{Code: control.CodeNoSuchJob, Message: "no job has this number"}
+}
+
+func (f *fakeDaemon) Watch() *control.Watch { return f.feed.Watch() }
 
 func (f *fakeDaemon) Version() control.Version { return f.current().version }
 

@@ -39,7 +39,7 @@ instance, stream and text.`,
 }
 
 func (p *program) logs(ctx context.Context, app string, lines int, follow bool) error {
-	client, err := p.client()
+	client, err := p.client(ctx)
 	if err != nil {
 		return err
 	}

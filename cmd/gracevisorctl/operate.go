@@ -11,7 +11,7 @@ import (
 // operate asks for an operation, shows it as it goes on, and tells how it
 // ended.
 func (p *program) operate(ctx context.Context, req control.Request) error {
-	client, err := p.client()
+	client, err := p.client(ctx)
 	if err != nil {
 		return err
 	}
@@ -23,7 +23,7 @@ func (p *program) operate(ctx context.Context, req control.Request) error {
 }
 
 // begin asks for an operation that is not waited for.
-func (p *program) begin(ctx context.Context, client *control.Client, req control.Request) error {
+func (p *program) begin(ctx context.Context, client daemon, req control.Request) error {
 	if err := client.Begin(ctx, req); err != nil {
 		return err
 	}
@@ -38,7 +38,7 @@ func (p *program) begin(ctx context.Context, client *control.Client, req control
 
 // watch performs an operation and returns what came of it. The error is one of
 // the way to the daemon, or of the daemon's not having begun.
-func (p *program) watch(ctx context.Context, client *control.Client, req control.Request) (*outcome, error) {
+func (p *program) watch(ctx context.Context, client daemon, req control.Request) (*outcome, error) {
 	p.began = true
 	o := newOutcome(req)
 	view := p.newView(req.Apps)

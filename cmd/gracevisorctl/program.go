@@ -12,6 +12,7 @@ type program struct {
 	out, err terminal
 
 	socket    string
+	bus       bool
 	host      string
 	port      int
 	tokenFile string

@@ -41,7 +41,7 @@ can not take over is not executed, and nothing has changed then.`,
 // daemon has crashed, it waits until the daemon answers again.
 func (p *program) reexec(ctx context.Context) error {
 	req := control.Request{Verb: control.VerbReexec}
-	client, err := p.client()
+	client, err := p.client(ctx)
 	if err != nil {
 		return err
 	}
@@ -72,7 +72,7 @@ func hungUp(err error) bool {
 
 // awaitDaemon waits until the daemon answers again, and adds that to the
 // outcome.
-func (p *program) awaitDaemon(ctx context.Context, client *control.Client, before *control.Status, began time.Time, o *outcome) error {
+func (p *program) awaitDaemon(ctx context.Context, client daemon, before *control.Status, began time.Time, o *outcome) error {
 	patience := time.NewTimer(comeBackTime)
 	defer patience.Stop()
 	pause := time.NewTicker(50 * time.Millisecond)

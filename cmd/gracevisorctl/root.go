@@ -20,6 +20,10 @@ gracevisor may use it. With --host (or --port) it talks to the RPC address,
 with the token of --token-file or $GRACEVISOR_TOKEN_FILE: that of the file
 rpc.token in the daemon's runtime directory. That way is not encrypted.
 
+With --bus, and for who may not open the control socket, it talks over D-Bus:
+polkit says who may do what there, and steps in between, output, sockets and
+--wait=drained are not told.
+
 Every command waits for its outcome. An operation goes on if gracevisorctl
 is interrupted.
 
@@ -53,6 +57,7 @@ func (p *program) rootCommand() *cobra.Command {
 	flags := root.PersistentFlags()
 	flags.SortFlags = false
 	flags.StringVar(&p.socket, "socket", "", "control socket (default: control.sock in the runtime directory)")
+	flags.BoolVar(&p.bus, "bus", false, "talk over D-Bus, where polkit says who may do what")
 	flags.StringVar(&p.host, "host", "", "host of the RPC address, to use it in place of the socket (default \"localhost\" with --port)")
 	flags.IntVar(&p.port, "port", 0, "port of the RPC address (default 9001 with --host)")
 	flags.StringVar(&p.tokenFile, "token-file", "", "file with the token for the RPC address (default $GRACEVISOR_TOKEN_FILE)")
@@ -62,6 +67,7 @@ func (p *program) rootCommand() *cobra.Command {
 		p.statusCommand(),
 		p.startCommand(), p.restartCommand(), p.stopCommand(), p.killCommand(),
 		p.reloadCommand(), p.updateCommand(), p.reexecCommand(),
+		p.listJobsCommand(), p.cancelCommand(), p.monitorCommand(),
 		p.logsCommand(), p.socketsCommand(), p.workersCommand(), p.versionCommand(),
 	)
 	return root
@@ -69,7 +75,7 @@ func (p *program) rootCommand() *cobra.Command {
 
 // appNames completes the names of apps by asking the daemon.
 func (p *program) appNames(cmd *cobra.Command, given []string, _ string) ([]string, cobra.ShellCompDirective) {
-	client, err := p.client()
+	client, err := p.client(cmd.Context())
 	if err != nil {
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}

@@ -24,7 +24,7 @@ its accept queue may hold, and how many wait in it.`,
 }
 
 func (p *program) sockets(ctx context.Context) error {
-	client, err := p.client()
+	client, err := p.client(ctx)
 	if err != nil {
 		return err
 	}

@@ -32,7 +32,7 @@ reaches, and the proxy workers.`,
 }
 
 func (p *program) status(ctx context.Context, apps []string) error {
-	client, err := p.client()
+	client, err := p.client(ctx)
 	if err != nil {
 		return err
 	}

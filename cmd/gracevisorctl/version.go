@@ -47,7 +47,7 @@ func (p *program) version(ctx context.Context) error {
 }
 
 func (p *program) daemonVersion(ctx context.Context) (control.Version, error) {
-	client, err := p.client()
+	client, err := p.client(ctx)
 	if err != nil {
 		return control.Version{}, err
 	}
@@ -63,12 +63,21 @@ func (p *program) printVersions(both versions) error {
 	if both.Daemon != nil {
 		text += "gracevisord   " + versionText(*both.Daemon) + "\n"
 	}
-	if both.Daemon != nil && (both.Daemon.Version != both.Client.Version || both.Daemon.Commit != both.Client.Commit) {
+	if both.Daemon != nil && differ(both.Client, *both.Daemon) {
 		text += "the versions differ: \"gracevisorctl reexec\" lets the daemon execute its binary on disk\n"
 	}
 	return p.print(text)
 }
 
+// differ says whether two versions do, as far as that is known: D-Bus tells no
+// commit.
+func differ(a, b control.Version) bool {
+	return a.Version != b.Version || a.Commit != b.Commit && b.Commit != ""
+}
+
 func versionText(v control.Version) string {
+	if v.Commit == "" {
+		return safe(v.Version)
+	}
 	return safe(fmt.Sprintf("%s (commit %s, %s)", v.Version, v.Commit, v.Go))
 }

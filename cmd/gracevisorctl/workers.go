@@ -26,7 +26,7 @@ is at rest, and leaves when its last request in flight has ended.`,
 }
 
 func (p *program) workers(ctx context.Context) error {
-	client, err := p.client()
+	client, err := p.client(ctx)
 	if err != nil {
 		return err
 	}

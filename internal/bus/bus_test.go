@@ -293,6 +293,10 @@ func (f *fakeOps) Sockets(context.Context) ([]control.Socket, error) {
 	return nil, errors.ErrUnsupported
 }
 
+func (f *fakeOps) Workers(context.Context) ([]control.Worker, error) {
+	return nil, errors.ErrUnsupported
+}
+
 func (f *fakeOps) Output(context.Context, string, int, bool) ([]control.OutputLine, <-chan control.OutputLine, error) {
 	return nil, nil, errors.ErrUnsupported
 }

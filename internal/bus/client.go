@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/godbus/dbus/v5"
@@ -54,6 +55,17 @@ func allowInteraction(msg *dbus.Message) {
 func (c *Client) Close() {
 	c.end()
 	_ = c.conn.Close() // nothing is waiting for it
+}
+
+// Offered says whether the bus has the daemon, or would start it.
+func (c *Client) Offered(ctx context.Context) bool {
+	var there bool
+	if err := c.conn.BusObject().CallWithContext(ctx, busName+".NameHasOwner", 0, Name).Store(&there); err != nil || there {
+		return err == nil
+	}
+	var names []string
+	err := c.conn.BusObject().CallWithContext(ctx, busName+".ListActivatableNames", 0).Store(&names)
+	return err == nil && slices.Contains(names, Name)
 }
 
 // call makes a call and stores its answer.
@@ -120,9 +132,14 @@ func (c *Client) CancelJob(ctx context.Context, id uint32) error {
 	return c.manage(ctx, "CancelJob", nil, id)
 }
 
-// Sockets and Output are not told on D-Bus.
+// Sockets, Workers and Output are not told on D-Bus.
 func (c *Client) Sockets(context.Context) ([]control.Socket, error) {
 	return nil, notOnBus("sockets")
+}
+
+// Workers is as Sockets.
+func (c *Client) Workers(context.Context) ([]control.Worker, error) {
+	return nil, notOnBus("workers")
 }
 
 // Output is as Sockets.

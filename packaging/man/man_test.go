@@ -79,11 +79,11 @@ func TestCommandsAreInStep(t *testing.T) {
 	ctl := filepath.Join(t.TempDir(), "gracevisorctl")
 	run(t, "go", "build", "-buildvcs=false", "-o", ctl, "gracevisor/cmd/gracevisorctl")
 	page := read(t, "gracevisorctl.1")
-	commands := names(run(t, ctl, "--help"), `(?m)^  ([a-z]+)  +[A-Z]`)
+	commands := names(run(t, ctl, "--help"), `(?m)^  ([a-z-]+)  +[A-Z]`)
 	if !slices.Contains(commands, "restart") {
 		t.Fatalf("help names the commands %q", commands)
 	}
-	documented := names(section(page, "COMMANDS"), `(?m)^\.It Cm ([a-z]+)`)
+	documented := names(section(page, "COMMANDS"), `(?m)^\.It Cm ([a-z-]+)`)
 	if want := sorted(append(commands, "completion")); !slices.Equal(documented, want) {
 		t.Errorf("the page documents %q, the program has %q", documented, want)
 	}
@@ -146,7 +146,7 @@ func run(t *testing.T, name string, args ...string) string {
 
 func TestPagesRenderWithoutWarnings(t *testing.T) {
 	pages, err := filepath.Glob("*.[158]")
-	if err != nil || len(pages) != 3 {
+	if err != nil || len(pages) != 4 {
 		t.Fatalf("pages %q: %v", pages, err)
 	}
 	renderers := [][]string{
