@@ -3,6 +3,8 @@
 //
 //	systemd/  units, users, and what keeps needrestart away
 //	etc/      the configuration that a package installs
+//	dbus/     bus policy, activation, and the interfaces as XML
+//	polkit/   the actions that rules decide about
 //	man/      manual pages, in step with the programs
 //	init.d/   a script for machines without systemd
 //	deb/      maintainer scripts; deb/build makes all packages

@@ -44,6 +44,7 @@ func TestNeededSettings(t *testing.T) {
 	for file, needed := range map[string][]string{
 		"systemd/gracevisor.service": {
 			"Unit.StartLimitIntervalSec=0", "Unit.Wants=gracevisor-apps.service gracevisor-running.target", "Unit.After=gracevisor-apps.service",
+			"Install.Alias=dbus-org.gracevisor1.service", "Unit.After=dbus.socket",
 			"Service.Type=notify", "Service.NotifyAccess=main", "Service.ExecReload=/usr/bin/gracevisorctl reload",
 			"Service.Restart=always", "Service.RestartSec=100ms", "Service.KillMode=mixed", "Service.WatchdogSec=20s",
 			"Service.RuntimeDirectory=gracevisor", "Service.RuntimeDirectoryPreserve=restart", "Service.StateDirectory=gracevisor",

@@ -104,6 +104,28 @@ func TestCommandsAreInStep(t *testing.T) {
 	}
 }
 
+// TestMembersAreInStep compares gracevisor-dbus(5) with the interfaces.
+func TestMembersAreInStep(t *testing.T) {
+	page := read(t, "gracevisor-dbus.5")
+	files, err := filepath.Glob("../dbus/*.xml")
+	if err != nil || len(files) != 3 {
+		t.Fatalf("interfaces %q: %v", files, err)
+	}
+	for _, file := range files {
+		text := read(t, file)
+		for _, function := range names(text, `<(?:method|signal) name="(\w+)"`) {
+			if !strings.Contains(page, "Fn "+function+" ") {
+				t.Errorf("the page says nothing of %s in %s", function, file)
+			}
+		}
+		for _, match := range regexp.MustCompile(`<property name="(\w+)" type="(\S+)"`).FindAllStringSubmatch(text, -1) {
+			if !strings.Contains(page, "Va "+match[1]+" No "+match[2]) {
+				t.Errorf("the page says nothing of %s (%s) in %s", match[1], match[2], file)
+			}
+		}
+	}
+}
+
 // TestDaemonFlagsAreInStep is the same for gracevisord(8).
 func TestDaemonFlagsAreInStep(t *testing.T) {
 	daemon := filepath.Join(t.TempDir(), "gracevisord")

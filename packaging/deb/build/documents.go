@@ -11,7 +11,7 @@ import (
 
 // document stages what people read.
 func (b *builder) document(stage string) error {
-	for _, page := range []string{"gracevisord.8", "gracevisorctl.1", "gracevisor.yaml.5"} {
+	for _, page := range []string{"gracevisord.8", "gracevisorctl.1", "gracevisor.yaml.5", "gracevisor-dbus.5"} {
 		if err := b.compressFile(filepath.Join("packaging/man", page), filepath.Join(stage, page+".gz")); err != nil {
 			return err
 		}
