@@ -287,8 +287,6 @@ func (f *fakeOps) Watch() *control.Watch { return f.feed.Watch() }
 
 func (f *fakeOps) Version() control.Version { return control.Version{Version: "1.2.3"} }
 
-func (*fakeOps) Workers(context.Context) ([]control.Worker, error) { return nil, nil }
-
 func (f *fakeOps) Sockets(context.Context) ([]control.Socket, error) {
 	return nil, errors.ErrUnsupported
 }
