@@ -170,7 +170,7 @@ func (d *daemon) exec(path string) error {
 // executed tells, see conclude; an error is told here.
 func (d *daemon) startReexec(ctx context.Context, r control.Request) (*control.Operation, error) {
 	if r.Check {
-		return d.startCheck(), nil
+		return d.startCheck(r.Caller), nil
 	}
 	begun, failed, err := d.supervisor.BeginReexec(ctx, r)
 	if err != nil {
@@ -185,12 +185,13 @@ func (d *daemon) startReexec(ctx context.Context, r control.Request) (*control.O
 }
 
 // startCheck is the operation that only asks.
-func (d *daemon) startCheck() *control.Operation {
+func (d *daemon) startCheck(caller string) *control.Operation {
 	events := make(chan control.Event, 1)
 	go func() { // ends with the check
 		began := time.Now()
 		event := control.Event{Kind: control.EventResult, Result: control.ResultDone}
 		if err := d.mayReexec(context.Background()); err != nil {
+			d.log.Error("the binary on disk can not take over", "caller", caller, "error", err)
 			event.Result, event.Error = control.ResultFailed, err.Error()
 		}
 		event.Elapsed = time.Since(began)

@@ -1,0 +1,215 @@
+package systemd
+
+import (
+	"strings"
+	"testing"
+
+	"gracevisor/test/siege"
+)
+
+// TestSurvive makes all that may happen to a daemon happen on one machine, one
+// thing after the other.
+func TestSurvive(t *testing.T) {
+	t.Parallel()
+	p := besieged(t, firstVersion)
+	for _, event := range []struct {
+		name string
+		do   func(*place)
+	}{
+		{"restart", (*place).surviveRestarts},
+		{"kill", (*place).surviveKills},
+		{"kill all", (*place).surviveKillsOfAll},
+		{"kill worker", (*place).surviveKillsOfWorker},
+		{"kill both", (*place).surviveKillsOfBoth},
+		{"reexec", (*place).surviveReexecs},
+	} {
+		t.Run(event.name, func(t *testing.T) {
+			outer := p.t
+			p.t = t
+			defer func() { p.t = outer }()
+			event.do(p)
+		})
+	}
+}
+
+// between are what an administrator may do to systemd at any time.
+func (p *place) between(n int) {
+	p.t.Helper()
+	switch n % 4 {
+	case 1:
+		p.Run("systemctl", "daemon-reload")
+	case 3:
+		p.Run("systemctl", "daemon-reexec")
+	}
+}
+
+// surviveRestarts restarts the service, with systemd itself being reloaded and
+// executed anew in between.
+func (p *place) surviveRestarts() {
+	pids, worker, before := p.pids(), p.worker(), p.belongings()
+	report := p.under("systemctl restart", p.whole(), func(*siege.Siege) {
+		for n := range siege.Times(4, 20) {
+			daemon := p.MainPID(daemonUnit)
+			p.Run("systemctl", "restart", "gracevisor")
+			p.awaitNextDaemon(daemon)
+			p.between(n)
+		}
+	})
+	p.unbroken(report)
+	p.samePIDs(pids)
+	p.sameWorker(worker)
+	p.asBefore(before)
+	if status, err := p.status(); err != nil || status.LastCrash != nil {
+		p.t.Errorf("a restart counts as a crash: %+v, %v", status, err)
+	}
+}
+
+func (p *place) sameWorker(before int) {
+	p.t.Helper()
+	if now := p.worker(); now != before {
+		p.t.Errorf("the worker was %d and is %d", before, now)
+	}
+}
+
+// surviveKills kills the daemon, which then tells of it.
+func (p *place) surviveKills() {
+	pids, worker, before := p.pids(), p.worker(), p.belongings()
+	report := p.under("kill -9 of the supervisor, systemd", p.whole(), func(*siege.Siege) {
+		for n := range siege.Times(2, 20) {
+			p.crash()
+			p.between(n)
+		}
+	})
+	p.unbroken(report)
+	p.samePIDs(pids)
+	p.sameWorker(worker)
+	p.asBefore(before)
+	if status, err := p.status(); err != nil || status.LastCrash == nil {
+		p.t.Errorf("the crash is not told: %+v, %v", status, err)
+	}
+	p.Await("the crash to be told to systemd", func() (string, bool) {
+		text := p.Property(daemonUnit, "StatusText")
+		return text, strings.Contains(text, "last crash of the daemon")
+	})
+}
+
+// surviveKillsOfAll kills all that is in the unit of the daemon.
+func (p *place) surviveKillsOfAll() {
+	pids, worker, before := p.pids(), p.worker(), p.belongings()
+	report := p.under("kill -9 of everything in gracevisor.service", p.whole(), func(*siege.Siege) {
+		for range siege.Times(2, 20) {
+			daemon := p.MainPID(daemonUnit)
+			p.Run("systemctl", "kill", "--signal=KILL", "--kill-whom=all", "gracevisor.service")
+			p.awaitNextDaemon(daemon)
+		}
+	})
+	p.unbroken(report)
+	p.samePIDs(pids)
+	p.sameWorker(worker)
+	p.asBefore(before)
+}
+
+// surviveKillsOfWorker kills the worker: only what it had in flight may fail, and
+// nobody is refused.
+func (p *place) surviveKillsOfWorker() {
+	pids, before, daemon := p.pids(), p.belongings(), p.MainPID(daemonUnit)
+	kills := siege.Times(2, 20)
+	report := p.under("kill -9 of the worker, systemd", p.target().Steady(), func(under *siege.Siege) {
+		for range kills {
+			p.killWorker()
+			p.await(under, 1)
+		}
+	})
+	p.onlyInFlight(report, kills)
+	p.samePIDs(pids)
+	p.awaitSettled()
+	p.asBefore(before)
+	if now := p.MainPID(daemonUnit); now != daemon {
+		p.t.Errorf("the daemon was %d and is %d", daemon, now)
+	}
+}
+
+// surviveKillsOfBoth kills worker and daemon at the same time.
+func (p *place) surviveKillsOfBoth() {
+	pids, before := p.pids(), p.belongings()
+	kills := siege.Times(2, 20)
+	report := p.under("kill -9 of worker and supervisor, systemd", p.target().Steady(), func(under *siege.Siege) {
+		for range kills {
+			worker, daemon := p.newestWorker().PID, p.MainPID(daemonUnit)
+			p.Kill("KILL", worker)
+			p.Kill("KILL", daemon)
+			p.awaitNextDaemon(daemon)
+			p.await(under, 1)
+		}
+	})
+	p.onlyInFlight(report, kills)
+	p.samePIDs(pids)
+	p.awaitSettled()
+	p.asBefore(before)
+}
+
+// surviveReexecs lets the daemon execute itself, with systemd itself being
+// reloaded and executed anew in between.
+func (p *place) surviveReexecs() {
+	pids, worker, before, daemon := p.pids(), p.worker(), p.belongings(), p.MainPID(daemonUnit)
+	report := p.under("re-exec, systemd", p.whole(), func(*siege.Siege) {
+		for n := range siege.Times(4, 20) {
+			p.Run("gracevisorctl", "reexec")
+			p.between(n)
+		}
+	})
+	p.unbroken(report)
+	p.samePIDs(pids)
+	p.sameWorker(worker)
+	p.asBefore(before)
+	if now := p.MainPID(daemonUnit); now != daemon {
+		p.t.Errorf("the daemon was %d and is %d", daemon, now)
+	}
+}
+
+// TestSurviveHang stops the daemon with a signal until systemd's watchdog has
+// ended it.
+func TestSurviveHang(t *testing.T) {
+	t.Parallel()
+	p := besieged(t, firstVersion, func(s *service) {
+		s.Write("/etc/systemd/system/gracevisor.service.d/watchdog.conf", "[Service]\nWatchdogSec=4s\n")
+	})
+	pids, worker, before := p.pids(), p.worker(), p.belongings()
+	report := p.under("SIGSTOP until the watchdog acts", p.whole(), func(*siege.Siege) {
+		for range siege.Times(1, 3) {
+			daemon := p.MainPID(daemonUnit)
+			p.Kill("STOP", daemon)
+			p.awaitNextDaemon(daemon)
+		}
+	})
+	p.unbroken(report)
+	p.samePIDs(pids)
+	p.sameWorker(worker)
+	p.asBefore(before)
+}
+
+// TestSurviveFullStore lets the store be too small for all that there is. It is
+// told, a restart of the daemon and a crash leave everybody who comes then
+// served, and no app runs twice.
+func TestSurviveFullStore(t *testing.T) {
+	t.Parallel()
+	p := besieged(t, firstVersion, func(s *service) {
+		s.Write("/etc/systemd/system/gracevisor.service.d/store.conf", "[Service]\nFileDescriptorStoreMax=5\n")
+	})
+	p.awaitMessage("fd store is full")
+	before := p.belongings()
+	for range siege.Times(2, 10) {
+		p.crash()
+		p.awaitSettled()
+		p.mustGet(8080, "/info")
+		p.Run("systemctl", "restart", "gracevisor")
+		p.awaitSettled()
+		p.mustGet(8080, "/info")
+	}
+	p.Run("gracevisorctl", "restart", "demo", "line")
+	p.awaitSettled()
+	p.Await("no process to be there twice", func() (string, bool) {
+		now := p.belongings()
+		return strings.Join(now.processes, " "), strings.Join(now.processes, " ") == strings.Join(before.processes, " ")
+	})
+}
