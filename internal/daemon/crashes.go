@@ -2,6 +2,8 @@ package daemon
 
 import (
 	"log/slog"
+	"os"
+	"strings"
 	"time"
 )
 
@@ -18,8 +20,9 @@ const (
 
 // noteCrash remembers that the daemon before this one has crashed, unless it was
 // replaced on purpose, and backs off if that happens again and again. It is saved
-// at once: what makes a daemon crash may do so while it takes over.
-func (p *predecessor) noteCrash(log *slog.Logger) {
+// at once: what makes a daemon crash may do so while it takes over. With no worker
+// that serves meanwhile there is no time to be lost.
+func (p *predecessor) noteCrash(log *slog.Logger, served bool) {
 	if p == nil || p.state == nil {
 		return
 	}
@@ -33,10 +36,20 @@ func (p *predecessor) noteCrash(log *slog.Logger) {
 	p.state.Crashes = crashes[max(0, len(crashes)-crashesKept):]
 	p.save(log)
 	log.Error("the daemon before this one has crashed; going on where it was", "crashes_remembered", len(p.state.Crashes))
-	if wait := crashWait(p.state.Crashes, now); wait > 0 {
+	if wait := crashWait(p.state.Crashes, now); wait > 0 && served {
 		log.Error("too many crashes; waiting before taking over", "wait", wait.String())
 		<-time.After(wait) // below WatchdogSec=, and nobody else waits
 	}
+}
+
+// workerLives reports whether one of the workers whose pidfds were kept lives.
+func workerLives(kept map[string]*os.File) bool {
+	for name, file := range kept {
+		if strings.HasPrefix(name, "worker/") && isPidfd(name) && signalPidfd(file, 0) == nil {
+			return true
+		}
+	}
+	return false
 }
 
 // save writes what has changed in the state.

@@ -44,18 +44,18 @@ func TestCrashesAreRemembered(t *testing.T) {
 	for range crashesKept {
 		p.state.Crashes = append(p.state.Crashes, long)
 	}
-	p.noteCrash(log)
+	p.noteCrash(log, false)
 	if n := len(p.state.Crashes); n != crashesKept || p.state.Crashes[n-1].Equal(long) {
 		t.Errorf("%d crashes are kept, the last at %s", n, p.state.Crashes[n-1])
 	}
 	planned := newPredecessor(t, &supervisor.State{Planned: true, UpdateDue: true})
-	planned.noteCrash(log)
+	planned.noteCrash(log, false)
 	if len(planned.state.Crashes) != 0 {
 		t.Error("a restart counts as a crash")
 	}
 	var none *predecessor
-	none.noteCrash(log)
-	(&predecessor{}).noteCrash(log)
+	none.noteCrash(log, false)
+	(&predecessor{}).noteCrash(log, false)
 }
 
 // TestCrashesWhileTakingOver: a daemon that crashes before it has taken over is
@@ -63,13 +63,13 @@ func TestCrashesAreRemembered(t *testing.T) {
 func TestCrashesWhileTakingOver(t *testing.T) {
 	log := slog.New(slog.DiscardHandler)
 	first := newPredecessor(t, &supervisor.State{Plan: &config.Plan{}, Planned: true, UpdateDue: true})
-	first.noteCrash(log)
+	first.noteCrash(log, false)
 	for n := range tooManyCrashes - 1 {
 		next := readPredecessor(first.snapshot.File())
 		if next.err != nil {
 			t.Fatal(next.err)
 		}
-		next.noteCrash(log)
+		next.noteCrash(log, false)
 		if len(next.state.Crashes) != n+1 || !next.state.UpdateDue {
 			t.Errorf("after %d crashes: %+v", n+1, next.state)
 		}

@@ -48,10 +48,15 @@ func (m *machine) startInstance(spec process.Spec) (supervisor.Process, error) {
 func (m *machine) adoptInstance(instance string, pid int) (supervisor.Process, error) {
 	p, err := m.adopt(pidfdName(instance), pid, instance)
 	if err != nil {
+		m.disown(instance)
 		return nil, err
 	}
 	return &instanceProcess{p}, nil
 }
+
+// disown lets go of the cgroup of a process that can not be adopted: for the
+// supervisor it has ended, and so has what it has started.
+func (m *machine) disown(owner string) { delete(m.claimed, owner) }
 
 // adopt takes over the process whose pidfd was kept under a name; if that got
 // lost, the one that is in the ledger.

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"log/slog"
+	"maps"
 	"os"
 
 	"gracevisor/internal/activation"
@@ -126,6 +128,28 @@ func (m *machine) endUnclaimed() {
 		if !m.claimed[owner] {
 			m.endUnknown(owner, birth)
 		}
+	}
+	m.endLeaves()
+}
+
+// endLeaves ends what is left in cgroups of which the state knows nothing, or
+// whose process has gone.
+func (m *machine) endLeaves() { m.endLeavesBut(maps.Keys(m.claimed)) }
+
+// endLeavesBut ends what is in cgroups of others than these owners.
+func (m *machine) endLeavesBut(owners iter.Seq[string]) {
+	if m.cgroups == nil {
+		return
+	}
+	known := make(map[string]bool)
+	for owner := range owners {
+		known[process.LeafName(owner)] = true
+	}
+	ended, err := m.cgroups.EndLeaves(func(leaf string) bool { return known[leaf] })
+	if err != nil {
+		m.log.Error("cannot end what is left in cgroups", "cgroups", ended, "error", err)
+	} else if len(ended) > 0 {
+		m.log.Warn("ended what was left in cgroups that nobody knows", "cgroups", ended)
 	}
 }
 

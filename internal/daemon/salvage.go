@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -61,10 +62,23 @@ func (d *daemon) findWreck(plan *config.Plan, from *predecessor, kept map[string
 	for owner, birth := range d.machine.ledger.list() {
 		d.lookUp(w, owner, birth)
 	}
+	d.machine.endLeavesBut(slices.Values(w.allOwners()))
 	if len(w.names) == 0 && len(w.owners) == 0 {
 		return nil
 	}
 	return w
+}
+
+// allOwners are those of all processes that were found.
+func (w *wreck) allOwners() []string {
+	var owners []string
+	for name := range w.apps {
+		owners = append(owners, strings.TrimSuffix(strings.TrimPrefix(name, "app/"), "/pidfd"))
+	}
+	for name := range w.workers {
+		owners = append(owners, "+"+strings.TrimSuffix(name, "/pidfd"))
+	}
+	return owners
 }
 
 // lookUp looks for a process of the ledger.
@@ -185,6 +199,11 @@ func (d *daemon) salvage(ctx context.Context, w *wreck) {
 			d.log.Error("cannot kill old instance", "name", name, "error", err)
 		}
 	}
+	for _, owner := range w.allOwners() {
+		if leaf := d.machine.findLeaf(owner); leaf != nil {
+			d.endLeaf(ctx, owner, leaf)
+		}
+	}
 	for _, name := range w.names {
 		d.keeper.Drop(name)
 	}
@@ -196,6 +215,15 @@ func (d *daemon) salvage(ctx context.Context, w *wreck) {
 	}
 	d.machine.sockets.DropUnclaimed()
 	d.log.Info("what an earlier daemon has left is stopped", "instances", len(w.apps), "workers", len(w.workers))
+}
+
+// endLeaf ends what a process that has ended has left in its cgroup.
+func (d *daemon) endLeaf(ctx context.Context, owner string, leaf *process.Leaf) {
+	ctx, cancel := context.WithTimeout(ctx, salvageStop)
+	defer cancel()
+	if err := leaf.End(ctx); err != nil {
+		d.log.Error("cannot end what is left in a cgroup", "instance", owner, "error", err)
+	}
 }
 
 func (d *daemon) awaitSettled(ctx context.Context) {

@@ -1,9 +1,11 @@
 package daemon
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -28,9 +30,20 @@ func (w *workerProcess) ID() int               { return w.PID }
 func (w *workerProcess) Conn() supervisor.Conn { return w.conn }
 func (w *workerProcess) Kill() error           { return w.Signal(unix.SIGKILL) }
 
+// workerPatience bounds the wait for the end of what a worker has left, which is
+// no more than itself until its parent has taken notice of its end.
+const workerPatience = 10 * time.Second
+
 // Wait waits as process.Process does, and then lets go of what was kept.
 func (w *workerProcess) Wait() process.Exit {
 	exit := w.Process.Wait()
+	go func() { // ends within workerPatience
+		ctx, cancel := context.WithTimeout(context.Background(), workerPatience)
+		defer cancel()
+		if err := w.Leftovers(ctx); err != nil {
+			w.machine.log.Warn("cannot remove what a worker has left", "pid", w.PID, "error", err)
+		}
+	}()
 	for _, name := range []string{w.names.pidfd, w.names.wire, w.names.log} {
 		w.machine.keeper.Drop(name)
 	}
@@ -96,7 +109,7 @@ func (m *machine) converse(p *process.Process, names workerNames, generation uin
 	conn, err := wire.NewConn(own)
 	if err != nil {
 		_ = p.Kill()
-		go p.Wait() // ends at once
+		go (&workerProcess{Process: p, machine: m, names: names}).Wait() // ends at once
 		return nil, err
 	}
 	return &workerProcess{Process: p, conn: conn, machine: m, names: names}, nil
@@ -107,15 +120,17 @@ func (m *machine) converse(p *process.Process, names workerNames, generation uin
 // drains and leaves.
 func (m *machine) adoptWorker(generation uint64, pid int) (supervisor.WorkerProcess, error) {
 	names := namesOfWorker(generation)
-	own, err := m.takeKept(names.wire)
-	if err != nil {
-		m.release(names)
-		return nil, err
-	}
 	p, err := m.adopt(names.pidfd, pid, names.owner)
 	if err != nil {
-		own.Close()
 		m.release(names)
+		if leaf := m.findLeaf(names.owner); leaf != nil && leaf.Empty() {
+			m.disown(names.owner)
+		}
+		return nil, err
+	}
+	own, err := m.takeKept(names.wire)
+	if err != nil {
+		go (&workerProcess{Process: p, machine: m, names: names}).Wait() // ends with the worker
 		return nil, err
 	}
 	log, err := m.takeKept(names.log)

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -102,13 +103,16 @@ func (l Limits) files() map[string]string {
 // A Leaf is the cgroup of one instance.
 type Leaf struct{ path string }
 
-// leafName is the name of an instance's leaf: "demo/7" is "app-demo-7".
-func leafName(instance string) string { return "app-" + strings.ReplaceAll(instance, "/", "-") }
+// leafPrefix begins the names of leaves.
+const leafPrefix = "app-"
+
+// LeafName is the name of an instance's leaf: "demo/7" is "app-demo-7".
+func LeafName(instance string) string { return leafPrefix + strings.ReplaceAll(instance, "/", "-") }
 
 // MakeLeaf makes the cgroup of an instance and sets its limits. Those that can
 // not be set are named in unset, with the reason.
 func (c *Cgroups) MakeLeaf(instance string, limits Limits) (leaf *Leaf, unset []string, err error) {
-	leaf = &Leaf{filepath.Join(c.root, leafName(instance))}
+	leaf = &Leaf{filepath.Join(c.root, LeafName(instance))}
 	if err := os.Mkdir(leaf.path, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
 		return nil, nil, fmt.Errorf("make cgroup of %s: %w", instance, err)
 	}
@@ -123,11 +127,39 @@ func (c *Cgroups) MakeLeaf(instance string, limits Limits) (leaf *Leaf, unset []
 
 // FindLeaf is the cgroup of an instance that was made earlier, or nil.
 func (c *Cgroups) FindLeaf(instance string) *Leaf {
-	leaf := &Leaf{filepath.Join(c.root, leafName(instance))}
+	leaf := &Leaf{filepath.Join(c.root, LeafName(instance))}
 	if _, err := os.Stat(leaf.path); err != nil {
 		return nil
 	}
 	return leaf
+}
+
+// leafPatience bounds the wait for a leaf that was killed to be empty.
+const leafPatience = time.Second
+
+// EndLeaves ends whatever is in leaves of which none of the instances knows, and
+// removes them. Nobody may make a leaf meanwhile.
+func (c *Cgroups) EndLeaves(known func(leaf string) bool) (ended []string, err error) {
+	entries, err := os.ReadDir(c.root)
+	if err != nil {
+		return nil, fmt.Errorf("look for cgroups: %w", err)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), leafPatience)
+	defer cancel()
+	for _, entry := range entries {
+		if !entry.IsDir() || !strings.HasPrefix(entry.Name(), leafPrefix) || known(entry.Name()) {
+			continue
+		}
+		leaf := &Leaf{filepath.Join(c.root, entry.Name())}
+		ended = append(ended, entry.Name())
+		err = errors.Join(err, leaf.End(ctx))
+	}
+	return ended, err
+}
+
+// End kills what is in the leaf, and removes it once it is empty.
+func (l *Leaf) End(ctx context.Context) error {
+	return errors.Join(l.Kill(), l.AwaitEmpty(ctx), l.Remove())
 }
 
 // Open opens the leaf's folder, for SysProcAttr.CgroupFD.
@@ -196,11 +228,15 @@ func (l *Leaf) AwaitEmpty(ctx context.Context) error {
 	stop := context.AfterFunc(ctx, func() { events.Close() })
 	defer stop()
 	buffer := make([]byte, unix.SizeofInotifyEvent+unix.NAME_MAX+1)
-	for !l.Empty() {
-		if _, err := events.Read(buffer); err != nil {
-			if ctx.Err() != nil {
-				return ctx.Err()
-			}
+	for pause := firstLook; !l.Empty(); pause = min(2*pause, lastLook) {
+		// Seen on Linux 6.18: now and then a cgroup that becomes empty just after
+		// it was watched is not announced.
+		_ = events.SetReadDeadline(time.Now().Add(pause))
+		_, err := events.Read(buffer)
+		switch {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case err != nil && !errors.Is(err, os.ErrDeadlineExceeded):
 			return fmt.Errorf("watch cgroup %s: %w", l.path, err)
 		}
 	}

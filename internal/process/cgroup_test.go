@@ -115,6 +115,31 @@ func TestLeafSignalsEachOnce(t *testing.T) {
 	a.gone()
 }
 
+// TestEndLeaves: what lives in a leaf that nobody knows is ended, and the leaf goes;
+// others stay.
+func TestEndLeaves(t *testing.T) {
+	c := ownCgroups(t)
+	known := makeLeaf(t, c, "known/1", Limits{})
+	makeLeaf(t, c, "empty/2", Limits{})
+	unknown := makeLeaf(t, c, "unknown/3", Limits{})
+	a := run(t, Spec{Argv: []string{"sh", "-c", "setsid sleep 1000 & exec sleep 1000"}, Leaf: unknown})
+	ended, err := c.EndLeaves(func(leaf string) bool { return leaf == LeafName("known/1") })
+	if err != nil || fmt.Sprint(ended) != "[app-empty-2 app-unknown-3]" {
+		t.Errorf("ended %v, %v", ended, err)
+	}
+	if exit := a.exit(); exit.Signal != unix.SIGKILL {
+		t.Errorf("the process in it: %s", exit)
+	}
+	if _, err := os.Stat(known.path); err != nil {
+		t.Error(err)
+	}
+	for _, leaf := range []string{"empty/2", "unknown/3"} {
+		if c.FindLeaf(leaf) != nil {
+			t.Errorf("the leaf of %s is still there", leaf)
+		}
+	}
+}
+
 func TestLimitsAsFiles(t *testing.T) {
 	l := Limits{MemoryMax: 100 << 20, MemoryHigh: 80 << 20, CPUMax: 1500, PidsMax: 64, IOWeight: 50}
 	want := map[string]string{

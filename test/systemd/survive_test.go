@@ -7,31 +7,6 @@ import (
 	"gracevisor/test/siege"
 )
 
-// TestSurvive makes all that may happen to a daemon happen on one machine, one
-// thing after the other.
-func TestSurvive(t *testing.T) {
-	t.Parallel()
-	p := besieged(t, firstVersion)
-	for _, event := range []struct {
-		name string
-		do   func(*place)
-	}{
-		{"restart", (*place).surviveRestarts},
-		{"kill", (*place).surviveKills},
-		{"kill all", (*place).surviveKillsOfAll},
-		{"kill worker", (*place).surviveKillsOfWorker},
-		{"kill both", (*place).surviveKillsOfBoth},
-		{"reexec", (*place).surviveReexecs},
-	} {
-		t.Run(event.name, func(t *testing.T) {
-			outer := p.t
-			p.t = t
-			defer func() { p.t = outer }()
-			event.do(p)
-		})
-	}
-}
-
 // between are what an administrator may do to systemd at any time.
 func (p *place) between(n int) {
 	p.t.Helper()
@@ -43,9 +18,11 @@ func (p *place) between(n int) {
 	}
 }
 
-// surviveRestarts restarts the service, with systemd itself being reloaded and
+// TestSurviveRestart restarts the service, with systemd itself being reloaded and
 // executed anew in between.
-func (p *place) surviveRestarts() {
+func TestSurviveRestart(t *testing.T) {
+	t.Parallel()
+	p := besieged(t, firstVersion)
 	pids, worker, before := p.pids(), p.worker(), p.belongings()
 	report := p.under("systemctl restart", p.whole(), func(*siege.Siege) {
 		for n := range siege.Times(4, 20) {
@@ -60,7 +37,7 @@ func (p *place) surviveRestarts() {
 	p.sameWorker(worker)
 	p.asBefore(before)
 	if status, err := p.status(); err != nil || status.LastCrash != nil {
-		p.t.Errorf("a restart counts as a crash: %+v, %v", status, err)
+		t.Errorf("a restart counts as a crash: %+v, %v", status, err)
 	}
 }
 
@@ -71,8 +48,10 @@ func (p *place) sameWorker(before int) {
 	}
 }
 
-// surviveKills kills the daemon, which then tells of it.
-func (p *place) surviveKills() {
+// TestSurviveKill kills the daemon, which then tells of it.
+func TestSurviveKill(t *testing.T) {
+	t.Parallel()
+	p := besieged(t, firstVersion)
 	pids, worker, before := p.pids(), p.worker(), p.belongings()
 	report := p.under("kill -9 of the supervisor, systemd", p.whole(), func(*siege.Siege) {
 		for n := range siege.Times(2, 20) {
@@ -85,7 +64,7 @@ func (p *place) surviveKills() {
 	p.sameWorker(worker)
 	p.asBefore(before)
 	if status, err := p.status(); err != nil || status.LastCrash == nil {
-		p.t.Errorf("the crash is not told: %+v, %v", status, err)
+		t.Errorf("the crash is not told: %+v, %v", status, err)
 	}
 	p.Await("the crash to be told to systemd", func() (string, bool) {
 		text := p.Property(daemonUnit, "StatusText")
@@ -93,8 +72,10 @@ func (p *place) surviveKills() {
 	})
 }
 
-// surviveKillsOfAll kills all that is in the unit of the daemon.
-func (p *place) surviveKillsOfAll() {
+// TestSurviveKillOfAll kills all that is in the unit of the daemon.
+func TestSurviveKillOfAll(t *testing.T) {
+	t.Parallel()
+	p := besieged(t, firstVersion)
 	pids, worker, before := p.pids(), p.worker(), p.belongings()
 	report := p.under("kill -9 of everything in gracevisor.service", p.whole(), func(*siege.Siege) {
 		for range siege.Times(2, 20) {
@@ -109,9 +90,11 @@ func (p *place) surviveKillsOfAll() {
 	p.asBefore(before)
 }
 
-// surviveKillsOfWorker kills the worker: only what it had in flight may fail, and
+// TestSurviveKillOfWorker kills the worker: only what it had in flight may fail, and
 // nobody is refused.
-func (p *place) surviveKillsOfWorker() {
+func TestSurviveKillOfWorker(t *testing.T) {
+	t.Parallel()
+	p := besieged(t, firstVersion)
 	pids, before, daemon := p.pids(), p.belongings(), p.MainPID(daemonUnit)
 	kills := siege.Times(2, 20)
 	report := p.under("kill -9 of the worker, systemd", p.target().Steady(), func(under *siege.Siege) {
@@ -125,12 +108,14 @@ func (p *place) surviveKillsOfWorker() {
 	p.awaitSettled()
 	p.asBefore(before)
 	if now := p.MainPID(daemonUnit); now != daemon {
-		p.t.Errorf("the daemon was %d and is %d", daemon, now)
+		t.Errorf("the daemon was %d and is %d", daemon, now)
 	}
 }
 
-// surviveKillsOfBoth kills worker and daemon at the same time.
-func (p *place) surviveKillsOfBoth() {
+// TestSurviveKillOfBoth kills worker and daemon at the same time.
+func TestSurviveKillOfBoth(t *testing.T) {
+	t.Parallel()
+	p := besieged(t, firstVersion)
 	pids, before := p.pids(), p.belongings()
 	kills := siege.Times(2, 20)
 	report := p.under("kill -9 of worker and supervisor, systemd", p.target().Steady(), func(under *siege.Siege) {
@@ -148,9 +133,11 @@ func (p *place) surviveKillsOfBoth() {
 	p.asBefore(before)
 }
 
-// surviveReexecs lets the daemon execute itself, with systemd itself being
+// TestSurviveReexec lets the daemon execute itself, with systemd itself being
 // reloaded and executed anew in between.
-func (p *place) surviveReexecs() {
+func TestSurviveReexec(t *testing.T) {
+	t.Parallel()
+	p := besieged(t, firstVersion)
 	pids, worker, before, daemon := p.pids(), p.worker(), p.belongings(), p.MainPID(daemonUnit)
 	report := p.under("re-exec, systemd", p.whole(), func(*siege.Siege) {
 		for n := range siege.Times(4, 20) {
@@ -163,7 +150,7 @@ func (p *place) surviveReexecs() {
 	p.sameWorker(worker)
 	p.asBefore(before)
 	if now := p.MainPID(daemonUnit); now != daemon {
-		p.t.Errorf("the daemon was %d and is %d", daemon, now)
+		t.Errorf("the daemon was %d and is %d", daemon, now)
 	}
 }
 
