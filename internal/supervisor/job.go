@@ -31,7 +31,7 @@ type endedJob struct {
 
 const (
 	// endedKept is how many of them are remembered.
-	endedKept = 64
+	endedKept = 16
 	// tellAgain is how long after the end of a job a daemon that took over
 	// tells it again: the one before it may not have come to that.
 	tellAgain = 10 * time.Second

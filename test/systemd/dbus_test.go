@@ -1,0 +1,434 @@
+package systemd
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+)
+
+const (
+	busName     = "org.gracevisor1"
+	busRoot     = "/org/gracevisor1"
+	busManager  = "org.gracevisor1.Manager"
+	busApp      = "org.gracevisor1.App"
+	busJob      = "org.gracevisor1.Job"
+	busDemo     = "/org/gracevisor1/app/demo"
+	busProperty = "get-property"
+)
+
+// bus calls a method with busctl, as root, and returns what it printed.
+func (s *service) bus(path, iface, method string, args ...string) string {
+	s.t.Helper()
+	return strings.TrimSpace(s.Run(busCall(path, iface, method, args...)...))
+}
+
+func busCall(path, iface, method string, args ...string) []string {
+	return append([]string{"busctl", "call", busName, path, iface, method}, args...)
+}
+
+// as makes a command one of another user.
+func as(user string, command []string) []string {
+	return append([]string{"runuser", "-u", user, "--"}, command...)
+}
+
+// property is a property as busctl prints it: its type and its value.
+func (s *service) property(path, iface, name string) string {
+	s.t.Helper()
+	return strings.TrimSpace(s.Run("busctl", busProperty, busName, path, iface, name))
+}
+
+// refused runs a command that has to fail and say so.
+func (s *service) refused(says string, command ...string) {
+	s.t.Helper()
+	if got := s.Try(command...); got.Code == 0 || !strings.Contains(got.Stdout+got.Stderr, says) {
+		s.t.Errorf("it does not say %q: %v", says, got)
+	}
+}
+
+// awaitJobs waits until no job is under way.
+func (s *service) awaitJobs() {
+	s.t.Helper()
+	s.Await("the jobs to end", func() (string, bool) {
+		got := s.bus(busRoot, busManager, "ListJobs")
+		return got, got == "a(ussso) 0"
+	})
+}
+
+// awaitName waits until the daemon has the name.
+func (s *service) awaitName() {
+	s.t.Helper()
+	s.Await("the name on the bus", func() (string, bool) {
+		got := s.Try("busctl", "--no-pager", "status", busName)
+		return got.String(), got.Code == 0
+	})
+}
+
+// onBus installs the package with an app, and waits until it is on the bus.
+func onBus(t *testing.T, apps ...app) *service {
+	t.Helper()
+	s := installed(t, apps...)
+	s.awaitName()
+	return s
+}
+
+// TestBusReads asks for all that can be asked for.
+func TestBusReads(t *testing.T) {
+	t.Parallel()
+	s := onBus(t, demo(), app{name: "my-app.2", port: 8181})
+	pid, worker := s.awaitServing("demo"), s.worker()
+	if got := s.bus(busRoot, busManager, "ListApps"); !strings.Contains(got, `"demo" "serving" "localhost:8080" 1 0 "/org/gracevisor1/app/demo"`) ||
+		!strings.HasPrefix(got, "a(sssuuo) 2 ") || !strings.Contains(got, `"/org/gracevisor1/app/my_2dapp_2e2"`) {
+		t.Errorf("ListApps: %s", got)
+	}
+	if got := s.bus(busRoot, busManager, "GetApp", "s", "my-app.2"); got != `o "/org/gracevisor1/app/my_2dapp_2e2"` {
+		t.Errorf("GetApp: %s", got)
+	}
+	for name, want := range map[string]string{
+		"Version": `s "1.0.0`, "NApps": "u 2", "NFailedApps": "u 0", "ConfigPath": `s "/etc/gracevisor/gracevisor.yaml"`,
+		"Worker": fmt.Sprintf("(tu) 1 %d", worker),
+	} {
+		if got := s.property(busRoot, busManager, name); !strings.HasPrefix(got, want) {
+			t.Errorf("%s: %s", name, got)
+		}
+	}
+	for name, want := range map[string]string{
+		"Name": `s "demo"`, "State": `s "serving"`, "ActiveState": `s "active"`, "SubState": `s "running"`,
+		"StateChangeTimestamp": "t 1", "StateChangeTimestampMonotonic": "t ", "ExternalAddress": `s "localhost:8080"`, "ListenError": `s ""`,
+		"Instances": fmt.Sprintf(`a(tsusstuts) 1 1 "serving" %d `, pid), "InFlight": "u 0", "Requests": "t ", "Restarts": "t 0", "LastError": `s ""`,
+		"Command": `as 2 "/usr/local/bin/testapp" "--port={port}"`, "Environment": "as 0",
+	} {
+		if got := s.property(busDemo, busApp, name); !strings.HasPrefix(got, want) {
+			t.Errorf("%s: %s, want %s", name, got, want)
+		}
+	}
+	if got := s.Run("busctl", "--no-pager", "tree", "--list", busName); !strings.Contains(got, "/org/gracevisor1/app/my_2dapp_2e2\n") {
+		t.Errorf("tree:\n%s", got)
+	}
+	if got := s.bus(busRoot, "org.freedesktop.DBus.ObjectManager", "GetManagedObjects"); !strings.Contains(got, busDemo) || strings.Contains(got, "testapp") {
+		t.Errorf("GetManagedObjects: %s", got)
+	}
+	s.Run(busCall(busRoot, "org.freedesktop.DBus.Peer", "Ping")...)
+	if got, want := s.bus(busRoot, "org.freedesktop.DBus.Peer", "GetMachineId"), strings.TrimSpace(s.Read("/etc/machine-id")); got != `s "`+want+`"` {
+		t.Errorf("GetMachineId: %s", got)
+	}
+	// What is installed is what the daemon says of itself.
+	for path, iface := range map[string]string{busRoot: busManager, busDemo: busApp} {
+		_, kept, _ := strings.Cut(s.Read("/usr/share/dbus-1/interfaces/"+iface+".xml"), "<node>\n")
+		if said := s.Run("busctl", "--xml-interface", "introspect", busName, path); !strings.Contains(said, strings.TrimSuffix(kept, "</node>\n")) {
+			t.Errorf("%s describes itself as\n%s", path, said)
+		}
+		s.Run("busctl", "--no-pager", "introspect", busName, path)
+	}
+}
+
+// TestBusOperations has each method do what it says.
+func TestBusOperations(t *testing.T) {
+	t.Parallel()
+	s := onBus(t, demo())
+	before := s.awaitServing("demo")
+	replaced := func(path, iface, method string, args ...string) {
+		t.Helper()
+		if got := s.bus(path, iface, method, args...); !strings.HasPrefix(got, `o "/org/gracevisor1/job/`) {
+			t.Errorf("%s: %s", method, got)
+		}
+		s.awaitJobs()
+		after := s.awaitServing("demo")
+		if after == before {
+			t.Errorf("%s has not replaced the app", method)
+		}
+		before = after
+	}
+	replaced(busRoot, busManager, "RestartApp", "s", "demo")
+	replaced(busRoot, busManager, "ReloadApp", "s", "demo")
+	replaced(busRoot, busManager, "Reload")
+	replaced(busDemo, busApp, "Restart")
+	replaced(busDemo, busApp, "Reload")
+	for _, m := range [][2][]string{
+		{busCall(busRoot, busManager, "StopApp", "s", "demo"), busCall(busRoot, busManager, "StartApp", "s", "demo")},
+		{busCall(busDemo, busApp, "Stop"), busCall(busDemo, busApp, "Start")},
+	} {
+		s.Run(m[0]...)
+		s.Await("the app to be stopped", func() (string, bool) {
+			got := s.property(busDemo, busApp, "ActiveState") + s.property(busDemo, busApp, "SubState")
+			return got, got == `s "inactive"s "dead"`
+		})
+		s.Run(m[1]...)
+		s.awaitJobs()
+		s.awaitServing("demo")
+	}
+	before = s.awaitServing("demo")
+	for _, kill := range [][]string{busCall(busRoot, busManager, "KillApp", "si", "demo", "9"), busCall(busDemo, busApp, "Kill", "i", "0")} {
+		s.Run(kill...)
+		s.Await("another instance", func() (string, bool) {
+			got := s.property(busDemo, busApp, "Instances")
+			return got, strings.Contains(got, `"crash"`) && strings.Contains(got, `"serving"`) && !strings.Contains(got, fmt.Sprintf(" %d ", before))
+		})
+		before = s.awaitServing("demo")
+	}
+	s.configure(app{name: "second", port: 8181})
+	s.bus(busRoot, busManager, "Update")
+	s.awaitServing("second")
+	if after := s.awaitServing("demo"); after != before {
+		t.Error("Update has touched the app that was not changed")
+	}
+	daemon := s.MainPID(daemonUnit)
+	s.bus(busRoot, busManager, "Reexec")
+	s.awaitJobs()
+	s.sameDaemon(daemon)
+	s.awaitMessage("uid 0, pid ", "on D-Bus")
+}
+
+// TestBusJobs looks at a job, calls it off, and hears of its end.
+func TestBusJobs(t *testing.T) {
+	t.Parallel()
+	s := onBus(t, demo())
+	before := s.awaitServing("demo")
+	s.configure(demo("--listen-after=1h"))
+	monitor := s.Start("gracevisorctl", "--bus", "--json", "monitor")
+	s.Await("the monitor to listen", func() (string, bool) {
+		got := s.Try("cat", "/run/gracevisor/bus-subscribers.json")
+		return got.String(), strings.Contains(got.Stdout, ":1.")
+	})
+	said := s.bus(busRoot, busManager, "ReloadApp", "s", "demo")
+	job := strings.Trim(strings.TrimPrefix(said, "o "), `"`)
+	number := strings.TrimPrefix(job, "/org/gracevisor1/job/")
+	if got, want := s.bus(busRoot, busManager, "ListJobs"), fmt.Sprintf(`a(ussso) 1 %s "reload" "demo" "running" "%s"`, number, job); got != want {
+		t.Errorf("ListJobs: %s, want %s", got, want)
+	}
+	if got := s.bus(busRoot, busManager, "GetJob", "u", number); got != said {
+		t.Errorf("GetJob: %s", got)
+	}
+	for name, want := range map[string]string{"Id": "u " + number, "JobType": `s "reload"`, "App": `s "demo"`, "State": `s "running"`} {
+		if got := s.property(job, busJob, name); got != want {
+			t.Errorf("%s: %s", name, got)
+		}
+	}
+	if got := s.property(busDemo, busApp, "ActiveState"); got != `s "reloading"` {
+		t.Errorf("ActiveState: %s", got)
+	}
+	if got := s.Run("gracevisorctl", "--bus", "list-jobs"); !strings.Contains(got, number+"    reload  demo  running") {
+		t.Errorf("list-jobs:\n%s", got)
+	}
+	s.bus(job, busJob, "Cancel")
+	s.awaitJobs()
+	s.refused("called off before", busCall(busRoot, busManager, "CancelJob", "u", number)...)
+	s.bus(busRoot, busManager, "RestartApp", "s", "demo") // by the configuration in force
+	s.awaitJobs()
+	if after := s.awaitServing("demo"); after == before {
+		t.Error("the app was not restarted")
+	}
+	s.bus(busRoot, busManager, "ReloadApp", "s", "demo")
+	jobs := s.Run("gracevisorctl", "--json", "list-jobs")
+	var list struct{ Jobs []struct{ ID int } }
+	if err := json.Unmarshal([]byte(jobs), &list); err != nil || len(list.Jobs) != 1 {
+		t.Fatalf("%s: %v", jobs, err)
+	}
+	s.Run("gracevisorctl", "cancel", fmt.Sprint(list.Jobs[0].ID))
+	s.Await("the monitor to have heard of all", func() (string, bool) {
+		got := monitor.Output()
+		return got, strings.Contains(got, `"kind":"job-new"`) && strings.Contains(got, `"result":"canceled"`) &&
+			strings.Contains(got, `"result":"done"`) && strings.Contains(got, `"kind":"app-changed"`) && strings.Contains(got, `"reloading":true`)
+	})
+}
+
+// TestBusJobOutlivesTheDaemon: who waits for a restart on the bus waits through
+// a re-execution and a crash of the daemon, and hears the result.
+func TestBusJobOutlivesTheDaemon(t *testing.T) {
+	t.Parallel()
+	s := onBus(t, demo("--options-file=/srv/options"))
+	before := s.awaitServing("demo")
+	s.Shell("mkdir -p /srv && echo --listen-after=15s > /srv/options")
+	restart := s.Start("gracevisorctl", "--bus", "restart", "demo")
+	s.Await("the job", func() (string, bool) {
+		got := s.bus(busRoot, busManager, "ListJobs")
+		return got, strings.Contains(got, `"restart" "demo"`)
+	})
+	jobs := s.bus(busRoot, busManager, "ListJobs")
+	s.underLoad(func() {
+		s.Run("gracevisorctl", "reexec")
+		if got := s.bus(busRoot, busManager, "ListJobs"); got != jobs {
+			t.Errorf("after the re-execution: %s, before: %s", got, jobs)
+		}
+		s.Kill("KILL", s.MainPID(daemonUnit))
+		if code := restart.Code(); code != 0 {
+			t.Errorf("the restart: exit status %d\n%s", code, restart.Output())
+		}
+	})
+	if after := s.awaitServing("demo"); after == before {
+		t.Error("the app was not restarted")
+	}
+}
+
+// TestBusReloadUnderLoad reloads over D-Bus, which no client notices.
+func TestBusReloadUnderLoad(t *testing.T) {
+	t.Parallel()
+	s := onBus(t, demo())
+	before, daemon := s.awaitServing("demo"), s.MainPID(daemonUnit)
+	s.underLoad(func() {
+		for range 3 {
+			s.bus(busRoot, busManager, "Reload")
+			s.awaitJobs()
+		}
+		// Two hundred at once, each of which is answered.
+		got := s.Run("/bin/sh", "-c", `for i in $(seq 200); do busctl call `+strings.Join([]string{busName, busRoot, busManager}, " ")+
+			` ListApps & done | grep -c '"demo"'; wait`)
+		if strings.TrimSpace(got) != "200" {
+			t.Errorf("%s of 200 calls were answered", strings.TrimSpace(got))
+		}
+	})
+	if after := s.awaitServing("demo"); after == before {
+		t.Error("the app was not restarted")
+	}
+	s.sameDaemon(daemon)
+}
+
+// TestBusRestarts kills the bus under load, again and again: nobody notices, and
+// the name comes back.
+func TestBusRestarts(t *testing.T) {
+	t.Parallel()
+	s := onBus(t, demo())
+	before, daemon := s.awaitServing("demo"), s.MainPID(daemonUnit)
+	s.underLoad(func() {
+		for range 3 {
+			s.Kill("KILL", s.MainPID("dbus.service"))
+			s.AwaitProperty("dbus.service", "ActiveState", "active")
+			s.awaitName()
+			s.bus(busRoot, busManager, "RestartApp", "s", "demo")
+			s.awaitJobs()
+		}
+	})
+	if after := s.awaitServing("demo"); after == before {
+		t.Error("the app was not restarted")
+	}
+	s.sameDaemon(daemon)
+}
+
+// TestBusHostileArguments are refused by name, and disturb nothing.
+func TestBusHostileArguments(t *testing.T) {
+	t.Parallel()
+	s := onBus(t, demo())
+	before, daemon := s.awaitServing("demo"), s.MainPID(daemonUnit)
+	// As long as an argument of a command can be.
+	huge := strings.Repeat("x", 100_000)
+	s.refused("no app", busCall(busRoot, busManager, "RestartApp", "s", "../../etc/passwd")...)
+	s.refused("no app", busCall(busRoot, busManager, "RestartApp", "s", huge)...)
+	s.refused("empty", busCall(busRoot, busManager, "GetApp", "s", "")...)
+	s.refused("types (s)", busCall(busRoot, busManager, "GetApp", "i", "7")...)
+	s.refused("types ()", busCall(busRoot, busManager, "Reload", "s", "demo")...)
+	s.refused("no signal", busCall(busRoot, busManager, "KillApp", "si", "demo", "-9")...)
+	s.refused("no job", busCall(busRoot, busManager, "CancelJob", "u", "4294967295")...)
+	s.refused("No such object", busCall("/org/gracevisor1/app/a-b", busApp, "Restart")...)
+	s.refused("no app", busCall("/org/gracevisor1/app/a_2fb", busApp, "Restart")...)
+	s.Write("/etc/gracevisor/apps.d/broken.yaml", "name: broken\ncommand: sleep {port}\nexternal_prot: 8181\n")
+	s.refused("/etc/gracevisor/apps.d/broken.yaml:3:1", busCall(busRoot, busManager, "Reload")...)
+	if after := s.awaitServing("demo"); after != before {
+		t.Errorf("the app was %d and is %d", before, after)
+	}
+	s.sameDaemon(daemon)
+}
+
+// tries is a command and what has to come of it.
+type tries struct {
+	permitted bool
+	command   []string
+}
+
+func (s *service) try(all ...tries) {
+	s.t.Helper()
+	for _, one := range all {
+		got := s.Try(one.command...)
+		if (got.Code == 0) != one.permitted || !one.permitted && !strings.Contains(got.Stdout+got.Stderr, " may not ") {
+			s.t.Errorf("permitted: %v; %v", one.permitted, got)
+		}
+		if one.permitted {
+			s.awaitJobs()
+		}
+	}
+}
+
+// TestPolkit: who may do what polkit says, for one app, and without it nobody
+// but root.
+func TestPolkit(t *testing.T) {
+	t.Parallel()
+	s := onBus(t, demo(), app{name: "second", port: 8181})
+	s.Shell("groupadd deploy && useradd -G deploy alice && useradd bob && useradd carol")
+	s.Write("/etc/polkit-1/rules.d/50-deploy.rules", `polkit.addRule(function(action, subject) {
+    if (action.id == "org.gracevisor1.reload" && action.lookup("app") == "demo" && subject.isInGroup("deploy"))
+        return polkit.Result.YES;
+    if (action.id == "org.gracevisor1.manage-apps" && action.lookup("verb") != "kill" && subject.user == "carol")
+        return polkit.Result.YES;
+});
+`)
+	s.Run("systemctl", "restart", "polkit") // lest it has yet to see the rule
+	reload := busCall(busRoot, busManager, "ReloadApp", "s", "demo")
+	restart := busCall(busRoot, busManager, "RestartApp", "s", "demo")
+	command := []string{"busctl", busProperty, busName, busDemo, busApp, "Command"}
+	state := []string{"busctl", busProperty, busName, busDemo, busApp, "ActiveState"}
+	s.try(
+		tries{true, as("alice", reload)},
+		tries{true, as("alice", busCall(busDemo, busApp, "Reload"))},
+		tries{false, as("alice", busCall(busRoot, busManager, "ReloadApp", "s", "second"))},
+		tries{false, as("alice", busCall(busRoot, busManager, "Reload"))},
+		tries{false, as("alice", busCall(busRoot, busManager, "Update"))},
+		tries{false, as("alice", restart)},
+		tries{false, as("alice", busCall(busRoot, busManager, "Reexec"))},
+		tries{false, as("alice", command)},
+		tries{true, as("alice", state)},
+		tries{false, as("bob", reload)},
+		tries{false, as("bob", restart)},
+		tries{true, as("bob", state)},
+		tries{true, as("carol", restart)},
+		tries{true, as("carol", command)},
+		tries{false, as("carol", busCall(busRoot, busManager, "KillApp", "si", "demo", "9"))},
+		tries{false, as("carol", reload)},
+		tries{true, reload},
+		tries{true, command},
+	)
+	s.awaitMessage("control request refused", "may not")
+	// gracevisorctl goes there by itself.
+	for _, one := range []struct {
+		code int
+		args []string
+	}{
+		{0, []string{"status"}}, {0, []string{"version"}}, {0, []string{"list-jobs"}}, {0, []string{"reload", "demo"}},
+		{4, []string{"reload", "second"}}, {4, []string{"restart", "demo"}}, {4, []string{"kill", "demo"}}, {4, []string{"reexec"}},
+		{4, []string{"sockets"}}, {4, []string{"logs", "demo"}}, {1, []string{"status", "none"}},
+	} {
+		if got := s.Try(as("alice", append([]string{"gracevisorctl"}, one.args...))...); got.Code != one.code {
+			t.Errorf("want exit status %d: %v", one.code, got)
+		}
+	}
+	s.Run("systemctl", "mask", "--now", "--runtime", "polkit")
+	s.try(tries{false, as("alice", reload)}, tries{true, as("alice", state)}, tries{true, reload})
+}
+
+// TestBusActivation: a call starts a service that is enabled, and no other.
+func TestBusActivation(t *testing.T) {
+	t.Parallel()
+	s := onBus(t, demo())
+	stop := func() {
+		t.Helper()
+		s.Run("systemctl", "stop", socketUnit, daemonUnit)
+		s.AwaitProperty(daemonUnit, "ActiveState", "inactive")
+	}
+	stop()
+	if got := s.property(busRoot, busManager, "NApps"); got != "u 1" {
+		t.Errorf("NApps: %s", got)
+	}
+	s.awaitServing("demo")
+	s.Run("systemctl", "disable", "gracevisor")
+	stop()
+	s.refused("dbus-org.gracevisor1.service", "busctl", busProperty, busName, busRoot, busManager, "NApps")
+	if got := s.Property(daemonUnit, "ActiveState"); got != "inactive" {
+		t.Errorf("a call has started the disabled service: it is %s", got)
+	}
+	s.Run("systemctl", "enable", "gracevisor")
+	if got := s.property(busRoot, busManager, "NApps"); got != "u 1" {
+		t.Errorf("NApps: %s", got)
+	}
+	s.Run("apt-get", "remove", "--yes", "gracevisor")
+	if left := s.Glob("/etc/systemd/system/dbus-org.gracevisor1*"); len(left) != 0 {
+		t.Errorf("left: %q", left)
+	}
+}
