@@ -33,8 +33,15 @@ func (p *program) monitor(ctx context.Context) error {
 	}
 	listening, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
+	last := make(map[string]string)
 	err = client.Monitor(listening, func(n control.Notice) {
-		if e := p.print(p.noticeLine(n)); e != nil {
+		// Much of what changes in an app is not shown.
+		words := noticeWords(n)
+		if !p.json && n.State != nil && last[n.App] == words {
+			return
+		}
+		last[n.App] = words
+		if e := p.print(p.noticeLine(n, words)); e != nil {
 			// Nobody reads any more: there is nothing left to do.
 			stop(e)
 		}
@@ -47,7 +54,7 @@ func (p *program) monitor(ctx context.Context) error {
 }
 
 // noticeLine is a notice as it is printed.
-func (p *program) noticeLine(n control.Notice) string {
+func (p *program) noticeLine(n control.Notice, words string) string {
 	if p.json {
 		var line bytes.Buffer
 		enc := json.NewEncoder(&line)
@@ -57,7 +64,7 @@ func (p *program) noticeLine(n control.Notice) string {
 		}
 		return safeJSON(line.String())
 	}
-	return n.Time.Local().Format("15:04:05.000") + "  " + safe(noticeWords(n)) + "\n"
+	return n.Time.Local().Format("15:04:05.000") + "  " + safe(words) + "\n"
 }
 
 // noticeWords tells a notice to people.

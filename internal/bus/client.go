@@ -170,8 +170,11 @@ var managerMethods = map[control.Verb]struct{ whole, app string }{
 
 // begin starts an operation, and returns the paths of its jobs with their apps.
 func (c *Client) begin(ctx context.Context, req control.Request) (map[dbus.ObjectPath]string, error) {
-	if req.Drained {
+	switch {
+	case req.Drained:
 		return nil, notOnBus("to wait until old instances have gone")
+	case req.Check:
+		return nil, notOnBus("to ask whether a binary could take over")
 	}
 	jobs := make(map[dbus.ObjectPath]string)
 	if req.Verb == control.VerbKill {

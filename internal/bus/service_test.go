@@ -238,7 +238,7 @@ func TestClientWaitsForItsJob(t *testing.T) {
 
 func TestClientTellsTheStatus(t *testing.T) {
 	newBus(t, openPolicy)
-	open(t, new(fakeOps))
+	d := open(t, new(fakeOps))
 	c, err := NewClient(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -256,6 +256,15 @@ func TestClientTellsTheStatus(t *testing.T) {
 	_, err = c.Status(t.Context(), "none")
 	if e, ok := errors.AsType[*control.Error](err); !ok || e.Code != control.CodeNoSuchApp {
 		t.Error(err)
+	}
+	// What the bus does not have must not become something else.
+	for _, req := range []control.Request{{Verb: control.VerbReexec, Check: true}, {Verb: control.VerbRestart, Apps: []string{"web"}, Drained: true}} {
+		if e, ok := errors.AsType[*control.Error](c.Begin(t.Context(), req)); !ok || e.Code != control.CodeNotPermitted {
+			t.Errorf("%+v: %v", req, e)
+		}
+	}
+	if asked := d.asked(); len(asked) != 0 {
+		t.Errorf("begun: %+v", asked)
 	}
 	_, err = c.Sockets(t.Context())
 	if e, ok := errors.AsType[*control.Error](err); !ok || e.Code != control.CodeNotPermitted {

@@ -31,11 +31,12 @@ func (s *Supervisor) freeze(m askFreeze) {
 	s.settle()
 	before := s.updateDue
 	s.planned, s.updateDue = m.restart, m.restart || s.updateDue
+	s.jobs.told = true // whoever froze us sees to that
 	s.unsaved = true
 	s.save()
 	m.frozen <- nil
 	<-m.thaw
-	s.planned, s.updateDue = false, before
+	s.planned, s.updateDue, s.jobs.told = false, before, false
 	s.unsaved = true
 }
 

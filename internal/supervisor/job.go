@@ -17,6 +17,8 @@ type jobs struct {
 	last    uint32
 	entered map[uint32]*job
 	ended   []endedJob
+	// told: all their ends have been told, for nothing happens any more.
+	told bool
 	// applying counts the operations under way that apply a configuration.
 	applying int
 }
@@ -33,7 +35,7 @@ const (
 	// endedKept is how many of them are remembered.
 	endedKept = 16
 	// tellAgain is how long after the end of a job a daemon that took over
-	// tells it again: the one before it may not have come to that.
+	// from one that crashed tells it again: that may not have come to it.
 	tellAgain = 10 * time.Second
 )
 

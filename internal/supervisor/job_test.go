@@ -299,6 +299,8 @@ func TestEndIsToldAgainAfterACrash(t *testing.T) {
 		r.do(control.VerbRestart, "demo").gives(control.ResultDone)
 		r.crash()
 		r.hears("removed 1 restart demo done")
+		r.exec() // before which all is told
+		r.hears()
 		r.pass(time.Minute)
 		r.crash()
 		r.hears()

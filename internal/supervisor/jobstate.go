@@ -73,7 +73,7 @@ func (s *Supervisor) jobNumbers() []uint32 {
 func (s *Supervisor) restoreJobs(state *State) {
 	s.jobs.last, s.jobs.ended = state.LastJob, state.EndedJobs
 	for _, e := range s.jobs.ended {
-		if time.Since(e.Time) < tellAgain {
+		if !state.EndedTold && time.Since(e.Time) < tellAgain {
 			s.tell(e.notice())
 		}
 	}

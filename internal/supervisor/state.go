@@ -40,6 +40,7 @@ type State struct {
 	Operations []operationState `json:"operations,omitempty"`
 	LastJob    uint32           `json:"last_job,omitempty"`
 	EndedJobs  []endedJob       `json:"ended_jobs,omitempty"`
+	EndedTold  bool             `json:"ended_told,omitempty"`
 
 	// encodedPlan is Plan as JSON, or nil.
 	encodedPlan []byte
@@ -233,7 +234,7 @@ func (s *Supervisor) state() *State {
 		Build: s.version, Began: s.began, Plan: s.plan,
 		LastNumbers: s.lastNumbers, NextGeneration: s.nextGeneration, Revision: s.revision,
 		Planned: s.planned, UpdateDue: s.updateDue, Crashes: s.crashes,
-		Operations: s.operationsState(), LastJob: s.jobs.last, EndedJobs: s.jobs.ended,
+		Operations: s.operationsState(), LastJob: s.jobs.last, EndedJobs: s.jobs.ended, EndedTold: s.jobs.told,
 		encodedPlan: s.encodePlan(),
 	}
 	for _, name := range s.order {
