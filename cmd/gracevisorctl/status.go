@@ -81,6 +81,9 @@ func addNotes(text *strings.Builder, s *control.Status, now time.Time) {
 		fmt.Fprintf(text, "worker %d: %s, pid %d, for %s, %s%s, revision %d\n", w.Generation, safe(w.State), w.PID,
 			age(w.Since, now), count(w.Connections, "connection"), movedNote(w), w.Revision)
 	}
+	if s.LastCrash != nil {
+		fmt.Fprintf(text, "last crash of the daemon: %s ago; it went on where it was\n", age(*s.LastCrash, now))
+	}
 	fmt.Fprintf(text, "gracevisord %s: pid %d, up %s\n", safe(s.Version), s.PID, age(s.Since, now))
 }
 

@@ -77,13 +77,31 @@ func (k *Keeper) Keep(name string, file *os.File, then func()) error {
 			}
 		}
 	}
+	k.checkFull()
+	k.order(keepOrder{name, dup, then})
+	return nil
+}
+
+// checkFull tells if there are more files than the store takes, of which it tells
+// nobody. The lock is held.
+func (k *Keeper) checkFull() {
 	if max := k.store.max; max > 0 && len(k.files) > max && !k.full {
 		k.full = true // once: it would fill the log
 		k.log.Error("the service manager's fd store is full; a crash of the daemon will lose apps or connections: raise FileDescriptorStoreMax=",
 			"max", max, "wanted", len(k.files))
 	}
-	k.order(keepOrder{name, dup, then})
-	return nil
+}
+
+// StoreMaxUnknown reports whether there is a store that has not told how many
+// files it takes.
+func (k *Keeper) StoreMaxUnknown() bool { return k.store != nil && k.store.max == 0 }
+
+// SetStoreMax says how many files the store takes.
+func (k *Keeper) SetStoreMax(max int) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.store.max = max
+	k.checkFull()
 }
 
 // Adopt keeps a file that is in the store already.

@@ -70,6 +70,9 @@ func Run(o Options) error {
 	early := &earlyLog{}
 	executed, due := activation.Executed(), takePendingSignals()
 	sockets, kept := activation.Inherit(slog.New(early))
+	if err := enoughDescriptors(len(kept), executed); err != nil {
+		return err
+	}
 	replies := takeReplies(kept)
 	defer replies.close()
 	predecessor, plan, err := predecessorOrPlan(slog.New(early), kept, o.ConfDir, stateDirectory())
@@ -140,6 +143,7 @@ func (d *daemon) assemble(ctx context.Context, plan *config.Plan, from *predeces
 	d.store.ShareDaemonLog(d.daemonLog)
 	d.keeper = activation.NewKeeper(d.log, activation.NewFDStore())
 	go d.keeper.Run(ctx)
+	go learnStoreMax(ctx, d.keeper) // ends with the answer
 	snapshot, err := d.openSnapshot(from, kept)
 	if err != nil {
 		return err

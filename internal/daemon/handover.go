@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/coreos/go-systemd/v22/dbus"
+
+	"gracevisor/internal/activation"
 )
 
 // terminate stops everything, unless the service manager is about to start the
@@ -69,4 +71,30 @@ func isBeingRestarted() bool {
 		}
 	}
 	return false
+}
+
+// learnStoreMax asks systemd how many files its store takes, where it has not told
+// (before version 254): what is too much it drops without a word.
+func learnStoreMax(ctx context.Context, keeper *activation.Keeper) {
+	if !keeper.StoreMaxUnknown() {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	conn, err := dbus.NewSystemdConnectionContext(ctx)
+	if err != nil {
+		return // the service manager is not systemd
+	}
+	defer conn.Close()
+	unit, err := conn.GetUnitNameByPID(ctx, uint32(os.Getpid()))
+	if err != nil {
+		return
+	}
+	property, err := conn.GetServicePropertyContext(ctx, unit, "FileDescriptorStoreMax")
+	if err != nil {
+		return
+	}
+	if max, ok := property.Value.Value().(uint32); ok && max > 0 {
+		keeper.SetStoreMax(int(max))
+	}
 }

@@ -32,6 +32,9 @@ type Service struct {
 	stored []StoredFile
 	limit  int
 	told   Told
+	// promised are descriptors that daemons are told of and do not get; files
+	// bounds how many they may have open, 0: as many as the test.
+	promised, files int
 	// watchdog is passed on to daemons; 0: none.
 	watchdog time.Duration
 }
@@ -186,6 +189,22 @@ func (s *Service) SetWatchdog(d time.Duration) {
 	s.watchdog = d
 }
 
+// Promise tells daemons that are started later of n descriptors more than they
+// get.
+func (s *Service) Promise(n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.promised = n
+}
+
+// SetFiles bounds the descriptors that daemons which are started later may have
+// open (RLIMIT_NOFILE); 0 lifts the bound.
+func (s *Service) SetFiles(n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.files = n
+}
+
 // Told is what daemons have said so far.
 func (s *Service) Told() Told {
 	s.mu.Lock()
@@ -235,8 +254,12 @@ func (s *Service) prepare(words, env []string) ([]string, []string, []*os.File) 
 		}
 		names, files = append(names, stored.Name), append(files, os.NewFile(uintptr(fd), stored.Name))
 	}
-	env = append(env, fmt.Sprintf("LISTEN_FDS=%d", len(files)), "LISTEN_FDNAMES="+strings.Join(names, ":"))
-	shell := []string{"/bin/sh", "-c", `LISTEN_PID=$$; export LISTEN_PID; exec "$@"`, "sh"}
+	env = append(env, fmt.Sprintf("LISTEN_FDS=%d", len(files)+s.promised), "LISTEN_FDNAMES="+strings.Join(names, ":"))
+	script := `LISTEN_PID=$$; export LISTEN_PID; exec "$@"`
+	if s.files > 0 {
+		script = fmt.Sprintf("ulimit -n %d; %s", s.files, script)
+	}
+	shell := []string{"/bin/sh", "-c", script, "sh"}
 	return append(shell, words...), env, files
 }
 
