@@ -36,7 +36,7 @@ deps: ## install what the tests need (Debian, as root), or say what is missing
 	test/install-deps
 
 lint: ## gofmt, go vet, staticcheck
-	test -z "$$(gofmt -l cmd demoapp internal test | tee /dev/stderr)"
+	test -z "$$(gofmt -l cmd demoapp internal packaging test | tee /dev/stderr)"
 	go vet ./...
 	go tool staticcheck ./...
 
