@@ -261,7 +261,8 @@ type AppCounters struct {
 
 // OutputLine is a line of an app's output.
 type OutputLine struct {
-	Time time.Time `json:"time"`
+	// Time is left out if it is not known: the line was read from a log file.
+	Time time.Time `json:"time,omitzero"`
 	// Instance is the number of the instance that wrote it, or 0 if unknown
 	// (it was read from a log file).
 	Instance uint64 `json:"instance,omitempty"`

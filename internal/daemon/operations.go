@@ -3,7 +3,6 @@ package daemon
 import (
 	"context"
 	"errors"
-	"fmt"
 	"runtime"
 	"sync"
 
@@ -117,7 +116,7 @@ func configError(err error) error {
 	}
 	return &control.Error{
 		Code:    control.CodeConfigInvalid,
-		Message: fmt.Sprintf("the configuration has %d faults; nothing has changed", len(faults)),
+		Message: "the configuration is not valid; nothing has changed",
 		Details: faults.Lines(),
 	}
 }
