@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"gracevisor/internal/control"
 	"gracevisor/test/harness"
 )
 
@@ -162,6 +163,28 @@ func TestLimits(t *testing.T) {
 	for i, name := range names {
 		t.Run(name, func(t *testing.T) { limits[name].check(t, apps[i]) })
 	}
+}
+
+// TestLimitOfAll: the bound of all apps together keeps the clients of one waiting
+// for those of another.
+func TestLimitOfAll(t *testing.T) {
+	t.Parallel()
+	box := harness.New(t)
+	box.Set("max_connections", 2)
+	one, two := box.App("one"), box.App("two")
+	box.Configure(one, two)
+	box.Start()
+	box.AwaitServing("one", "two")
+	first, second := open(t, one), open(t, two)
+	wants(t, first.ask("GET", "/", ""), 200)
+	wants(t, second.ask("GET", "/", ""), 200)
+	late := open(t, two)
+	late.send("GET /?late HTTP/1.1\r\nHost: hostile\r\n\r\n")
+	wants(t, first.ask("GET", "/", ""), 200)
+	wants(t, second.ask("GET", "/", ""), 200)
+	box.AwaitApp("two", "have served one client twice, and no other", func(a control.AppStatus) bool { return a.Connections == 1 && a.Requests == 2 })
+	first.Close()
+	wants(t, late.receive("GET"), 200)
 }
 
 // TestHoldLimits: while an app has no instance, so many requests wait and so long;
