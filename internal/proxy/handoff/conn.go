@@ -91,8 +91,14 @@ func (c *Conn) send(p []byte, files []int) error {
 // after any other error the other side is not to be trusted.
 func (c *Conn) Receive() (any, error) {
 	n, oobn, flags, _, err := c.sock.ReadMsgUnix(c.buf, c.oob)
-	if errors.Is(err, unix.ECONNRESET) || errors.Is(err, io.EOF) {
-		err = io.EOF
+	if errors.Is(err, unix.ECONNRESET) {
+		// It has ended without having read all that we said, which the system
+		// tells first, before what it has said before that: its last word may
+		// be among it.
+		n, oobn, flags, _, err = c.sock.ReadMsgUnix(c.buf, c.oob)
+	}
+	if errors.Is(err, io.EOF) {
+		err = io.EOF // without its wrapping
 	}
 	files := filesOf(c.oob[:oobn])
 	if err != nil {

@@ -124,6 +124,23 @@ func TestWords(t *testing.T) {
 	}
 }
 
+// TestLastWord: what the other side has said last counts, also if it has ended
+// without having read all that was said to it.
+func TestLastWord(t *testing.T) {
+	a, b := pair(t)
+	for _, err := range []error{b.Answer(Answer{Number: 1}), a.Withdraw(1), a.Close()} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got, err := b.Receive(); !reflect.DeepEqual(got, &Withdraw{1}) {
+		t.Errorf("got %T %+v, %v", got, got, err)
+	}
+	if got, err := b.Receive(); err != io.EOF {
+		t.Errorf("got %v, %v", got, err)
+	}
+}
+
 // TestBounds: a batch takes no more than a message can carry, and that arrives.
 func TestBounds(t *testing.T) {
 	big := strings.Repeat("x", MaxData)
