@@ -24,7 +24,7 @@ func (s *service) bus(path, iface, method string, args ...string) string {
 }
 
 func busCall(path, iface, method string, args ...string) []string {
-	return append([]string{"busctl", "call", busName, path, iface, method}, args...)
+	return append([]string{"busctl", "call", "--", busName, path, iface, method}, args...)
 }
 
 // as makes a command one of another user.
@@ -318,7 +318,7 @@ func TestBusHostileArguments(t *testing.T) {
 	s.refused("types ()", busCall(busRoot, busManager, "Reload", "s", "demo")...)
 	s.refused("no signal", busCall(busRoot, busManager, "KillApp", "si", "demo", "-9")...)
 	s.refused("no job", busCall(busRoot, busManager, "CancelJob", "u", "4294967295")...)
-	s.refused("No such object", busCall("/org/gracevisor1/app/a-b", busApp, "Restart")...)
+	s.refused("No such object", busCall("/org/gracevisor1/app/a_zz", busApp, "Restart")...)
 	s.refused("no app", busCall("/org/gracevisor1/app/a_2fb", busApp, "Restart")...)
 	s.Write("/etc/gracevisor/apps.d/broken.yaml", "name: broken\ncommand: sleep {port}\nexternal_prot: 8181\n")
 	s.refused("/etc/gracevisor/apps.d/broken.yaml:3:1", busCall(busRoot, busManager, "Reload")...)
