@@ -43,6 +43,7 @@ const (
 	checkMethod     = polkitName + ".Authority.CheckAuthorization"
 	mayAskTheUser   = uint32(1)
 	polkitTimeout   = 20 * time.Second
+	readTimeout     = 5 * time.Second
 	interactiveTime = 2 * time.Minute
 )
 
@@ -77,6 +78,9 @@ func (c *call) permit(r right) (caller, error) {
 	}
 	// To ask the user takes its time, which the daemon must not make shorter.
 	flags, patience := uint32(0), polkitTimeout
+	if r.verb == "read" { // what else there is to read must not wait for long
+		patience = readTimeout
+	}
 	if c.flags&dbus.FlagAllowInteractiveAuthorization != 0 && r.verb != "read" {
 		flags, patience = mayAskTheUser, interactiveTime
 	}

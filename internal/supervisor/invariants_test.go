@@ -14,7 +14,9 @@ import (
 func (r *rig) broken() (what string) {
 	r.t.Helper()
 	r.look(func(s *Supervisor) {
-		what = brokenSlots(s)
+		if what = brokenSlots(s); what == "" {
+			what = brokenJobs(s)
+		}
 		ports := make(map[int]string)
 		for _, name := range s.order {
 			for _, check := range []func(*Supervisor, *app) string{brokenApp, brokenAttempt, brokenDrain} {
@@ -49,6 +51,22 @@ func (r *rig) broken() (what string) {
 		what = r.faults[0]
 	}
 	return what
+}
+
+// brokenJobs looks for jobs that nothing will end.
+func brokenJobs(s *Supervisor) string {
+	for id, j := range s.jobs.entered {
+		a := s.apps[j.app]
+		switch {
+		case j.id != id || j.over:
+			return fmt.Sprintf("job %d is over and is still there", id)
+		case j == j.operation.whole && j.operation.pending == 0:
+			return fmt.Sprintf("job %d has outlived all its apps", id)
+		case j != j.operation.whole && s.attemptOf(j) == nil && len(s.awaitingAck) == 0 && (a == nil || !slices.Contains(a.leaving, j)):
+			return fmt.Sprintf("job %d waits for nothing", id)
+		}
+	}
+	return ""
 }
 
 func brokenSlots(s *Supervisor) string {
@@ -212,6 +230,9 @@ func (m *model) setLookup(fails bool) {
 // afterwards checks what is left when the supervisor has ended.
 func (m *model) afterwards() {
 	t := m.t
+	if n := len(m.s.jobs.entered); n > 0 {
+		t.Errorf("%d jobs are left", n)
+	}
 	for _, f := range m.operations {
 		f.wait()
 		if len(f.results) == 0 && f.what != "update " {

@@ -169,7 +169,21 @@ func (m *model) step() string {
 	return m.upsetSystem()
 }
 
+// cancel calls off any of the jobs.
+func (m *model) cancel() string {
+	jobs, err := m.s.Jobs(m.t.Context())
+	if err != nil || len(jobs) == 0 {
+		return "no job to call off"
+	}
+	job := jobs[m.rand.IntN(len(jobs))]
+	err = m.s.CancelJob(m.t.Context(), job.ID, "model")
+	return fmt.Sprintf("job %d (%s %s) is called off: %v", job.ID, job.Verb, job.App, err)
+}
+
 func (m *model) operate(app string) string {
+	if m.chance(6) {
+		return m.cancel()
+	}
 	verbs := []control.Verb{control.VerbRestart, control.VerbRestart, control.VerbStart, control.VerbStart, control.VerbStop, control.VerbKill}
 	request := control.Request{Verb: verbs[m.rand.IntN(len(verbs))], Apps: []string{app}, Drained: m.chance(3)}
 	if m.chance(4) {

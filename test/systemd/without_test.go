@@ -33,6 +33,7 @@ func TestWithoutDBus(t *testing.T) {
 	s.install(firstVersion)
 	s.awaitDaemon()
 	before := s.awaitServing("demo")
+	s.awaitMessage("not on D-Bus; all else works")
 	s.underLoad(func() {
 		s.Run("systemctl", "restart", "gracevisor")
 		s.Run("systemctl", "reload", "gracevisor")
