@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -27,14 +29,10 @@ each line is an object.`,
 }
 
 func (p *program) monitor(ctx context.Context) error {
-	client, err := p.client(ctx)
-	if err != nil {
-		return err
-	}
 	listening, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	last := make(map[string]string)
-	err = client.Monitor(listening, func(n control.Notice) {
+	err := p.keepMonitoring(listening, func(n control.Notice) {
 		// Much of what changes in an app is not shown.
 		words := noticeWords(n)
 		if !p.json && n.State != nil && last[n.App] == words {
@@ -51,6 +49,35 @@ func (p *program) monitor(ctx context.Context) error {
 		return nil
 	}
 	return err
+}
+
+// keepMonitoring calls each with what happens. A daemon that has gone, as for a
+// re-execution, gets some time to come back; what happens until then is not told.
+func (p *program) keepMonitoring(ctx context.Context, each func(control.Notice)) error {
+	var gone time.Time
+	for {
+		client, err := p.client(ctx)
+		if err == nil {
+			err = client.Monitor(ctx, func(n control.Notice) {
+				gone = time.Time{}
+				each(n)
+			})
+		}
+		_, lost := errors.AsType[*control.LostError](err)
+		switch {
+		case err == nil || !hungUp(err) || gone.IsZero() && !lost:
+			return err
+		case lost: // now, or once more
+			gone = time.Now()
+		case time.Since(gone) > comeBackTime:
+			return err
+		}
+		select {
+		case <-time.After(50 * time.Millisecond):
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
 }
 
 // noticeLine is a notice as it is printed.

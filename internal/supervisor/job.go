@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"gracevisor/internal/control"
+	"gracevisor/internal/supervisor/lifecycle"
 )
 
 // Jobs have numbers once they are entered: those of an operation on named apps
@@ -172,6 +173,9 @@ func (s *Supervisor) callOff(j *job) {
 	s.cancelAttempt(a, control.ResultCanceled, canceledWhy)
 	a.touch()
 	s.stale = true
+	if a.serving().state != lifecycle.Serving {
+		s.fail(a) // one that is ill is replaced some time later
+	}
 }
 
 func (s *Supervisor) noSuchJob(id uint32) error {

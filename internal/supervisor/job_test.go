@@ -201,6 +201,22 @@ func TestCancelOfAReload(t *testing.T) {
 	})
 }
 
+// TestCancelWhileTheOldOneIsIll: it is replaced all the same, some time later.
+func TestCancelWhileTheOldOneIsIll(t *testing.T) {
+	run(t, plan(newApp("demo", 8080, checked)), func(r *rig) {
+		r.alone("demo")
+		r.always("demo", behaviour{readyAfter: time.Hour})
+		r.process("demo/1").feel(ailing)
+		r.pass(10 * time.Second)
+		restart := r.do(control.VerbRestart, "demo")
+		r.pass(time.Second)
+		r.always("demo", behaviour{})
+		r.cancelJob(1)
+		restart.gives(control.ResultCanceled)
+		r.await("another one", func() bool { return r.alone("demo") > 1 })
+	})
+}
+
 // TestCancelOfAStopDoesNotUndoIt: what was told to stop stops.
 func TestCancelOfAStopDoesNotUndoIt(t *testing.T) {
 	run(t, plan(newApp("demo", 8080)), func(r *rig) {

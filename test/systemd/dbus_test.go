@@ -245,6 +245,7 @@ func TestBusJobOutlivesTheDaemon(t *testing.T) {
 		return got, strings.Contains(got, `"restart" "demo"`)
 	})
 	jobs := s.bus(busRoot, busManager, "ListJobs")
+	monitor := s.Start("gracevisorctl", "--json", "monitor") // over the control socket
 	s.underLoad(func() {
 		s.Run("gracevisorctl", "reexec")
 		if got := s.bus(busRoot, busManager, "ListJobs"); got != jobs {
@@ -254,6 +255,10 @@ func TestBusJobOutlivesTheDaemon(t *testing.T) {
 		if code := restart.Code(); code != 0 {
 			t.Errorf("the restart: exit status %d\n%s", code, restart.Output())
 		}
+	})
+	s.Await("the monitor to have heard of it", func() (string, bool) {
+		got := monitor.Output()
+		return got, strings.Contains(got, `"kind":"job-removed"`) && strings.Contains(got, `"result":"done"`)
 	})
 	if after := s.awaitServing("demo"); after == before {
 		t.Error("the app was not restarted")
