@@ -6,10 +6,12 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"gracevisor/internal/activation"
@@ -67,6 +69,9 @@ type daemon struct {
 // standard error; a configuration that is not valid gives config.Faults.
 func Run(o Options) error {
 	boundGarbage()
+	// Go's runtime ends a program that writes to a standard error which nobody
+	// reads any more: a journal that has crashed, or the "| head" of an operator.
+	signal.Ignore(syscall.SIGPIPE)
 	early := &earlyLog{}
 	executed, due := activation.Executed(), takePendingSignals()
 	sockets, kept := activation.Inherit(slog.New(early))

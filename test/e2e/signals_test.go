@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -128,5 +129,34 @@ func TestShutdownTimeout(t *testing.T) {
 	daemon.Stop()
 	if alive(up.PID) {
 		t.Errorf("pid %d has survived the daemon", up.PID)
+	}
+}
+
+// TestUnreadStandardError starts a daemon in the foreground whose log somebody
+// reads for a while, as "gracevisord | head" does. It goes on without.
+func TestUnreadStandardError(t *testing.T) {
+	t.Parallel()
+	box := harness.New(t)
+	app := box.App("demo")
+	box.Configure(app)
+	// What the harness takes for a file is a pipe whose end is ours.
+	output := filepath.Join(box.Dir, "daemon.out")
+	if err := syscall.Mkfifo(output, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	reader, err := os.OpenFile(output, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	box.Start()
+	if err := errors.Join(reader.Close(), os.Remove(output)); err != nil {
+		t.Fatal(err)
+	}
+	box.WriteFile("daemon.out", "") // for the harness
+	for range 3 {
+		box.Must("restart", "demo") // each tells something
+	}
+	if a := get(t, app, "/"); a.status != 200 {
+		t.Errorf("the app answers %+v", a)
 	}
 }
