@@ -136,6 +136,37 @@ func TestWorkerCrash(t *testing.T) {
 	}
 }
 
+// TestHungWorker stops the proxy worker without ending it. It is killed after a
+// while, a restart that waits for its word goes on, and a request that came
+// meanwhile is answered.
+func TestHungWorker(t *testing.T) {
+	t.Parallel()
+	box := harness.New(t)
+	app := box.App("demo", "--exit-at-once")
+	box.Configure(app)
+	box.Start()
+	box.AwaitServing("demo")
+	hung := box.Status().Workers[0]
+	if err := syscall.Kill(hung.PID, syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	answered := make(chan result, 1)
+	go func() { // ends with the answer
+		a, err := ask(t.Context(), app, "/", "")
+		answered <- result{a, err}
+	}()
+	box.Must("restart", "demo")
+	if r := <-answered; r.err != nil || r.answer.status != 200 {
+		t.Errorf("a request to a worker that hangs: %+v", r)
+	}
+	if alive(hung.PID) {
+		t.Errorf("the worker with pid %d is still there", hung.PID)
+	}
+	if workers := box.Status().Workers; len(workers) != 1 || workers[0].State != control.WorkerServing {
+		t.Errorf("workers %+v", workers)
+	}
+}
+
 // dialAll opens connections, one after the other, until what it returns is
 // called, which tells the first failure.
 func dialAll(address string) (end func() error) {

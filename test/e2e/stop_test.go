@@ -3,8 +3,10 @@ package e2e
 import (
 	"fmt"
 	"os"
+	"regexp"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 
 	"gracevisor/internal/control"
@@ -110,6 +112,39 @@ func TestWrappedApp(t *testing.T) {
 	if alive(up.PID) {
 		t.Errorf("pid %d is still there", up.PID)
 	}
+}
+
+// TestOutOfReach has an app that leaves behind a process which nothing connects
+// with it any more: session, group, environment and parent are others. Where
+// there are no cgroups it can not be stopped, and the status says so.
+func TestOutOfReach(t *testing.T) {
+	t.Parallel()
+	box := harness.New(t)
+	testapp, err := harness.Binary("testapp")
+	if err != nil {
+		t.Fatal(err)
+	}
+	app := box.App("demo").With("command", "/bin/sh -c 'env -i setsid sleep 600 & exec "+testapp+" --port={port}'")
+	box.Configure(app)
+	box.Start()
+	box.AwaitServing("demo")
+	if strays := box.Status().Strays; len(strays) > 0 {
+		t.Errorf("out of reach while the app runs: %q", strays)
+	}
+	box.Must("stop", "demo")
+	r := box.Must("status")
+	found := regexp.MustCompile(`out of reach: pid (\d+) \(sleep\)`).FindStringSubmatch(r.Stdout)
+	if found == nil {
+		t.Fatalf("the status does not tell of what is left: %s", r)
+	}
+	pid, err := strconv.Atoi(found[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	box.Await("it to be reaped", func() bool { return !alive(pid) && len(box.Status().Strays) == 0 })
 }
 
 // TestClosedStdout restarts an app that has closed its standard output.
