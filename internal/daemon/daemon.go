@@ -68,10 +68,7 @@ type daemon struct {
 // Run is the supervisor process, until it has been stopped. The error is for
 // standard error; a configuration that is not valid gives config.Faults.
 func Run(o Options) error {
-	boundGarbage()
-	// Go's runtime ends a program that writes to a standard error which nobody
-	// reads any more: a journal that has crashed, or the "| head" of an operator.
-	signal.Ignore(syscall.SIGPIPE)
+	setUpRuntime()
 	early := &earlyLog{}
 	executed, due := activation.Executed(), takePendingSignals()
 	sockets, kept := activation.Inherit(slog.New(early))
@@ -135,10 +132,14 @@ func Run(o Options) error {
 // saves a fifth of its memory.
 const garbagePercent = 50
 
-func boundGarbage() {
+// setUpRuntime tells Go's runtime what a daemon wants otherwise.
+func setUpRuntime() {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(garbagePercent)
 	}
+	// Else a program ends that writes to a standard error which nobody reads any
+	// more: a journal that has crashed, or the "| head" of an operator.
+	signal.Ignore(syscall.SIGPIPE)
 }
 
 // assemble puts the parts together. What works in the background does so until
