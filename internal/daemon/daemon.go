@@ -72,6 +72,7 @@ func Run(o Options) error {
 	early := &earlyLog{}
 	executed, due := activation.Executed(), takePendingSignals()
 	sockets, kept := activation.Inherit(slog.New(early))
+	passed := sockets.Spare()
 	if err := enoughDescriptors(len(kept), executed); err != nil {
 		return err
 	}
@@ -80,6 +81,7 @@ func Run(o Options) error {
 	predecessor, plan, err := predecessorOrPlan(slog.New(early), kept, o.ConfDir, stateDirectory())
 	if err != nil {
 		early.replay(slog.New(slog.NewTextHandler(o.Stderr, nil))) // there is no other log
+		pauseBeforeFailure(o.Signals, err)
 		return err
 	}
 	d := &daemon{
@@ -107,7 +109,7 @@ func Run(o Options) error {
 		return err
 	}
 	go d.supervisor.Run() // ends with Stop
-	d.tellWarnings(plan)
+	d.tellWarnings(plan, passed)
 	d.rememberPlan(plan)
 	go d.bus.Run(ctx)
 	d.doors.openUnix(d.runtimeDir)
@@ -202,11 +204,11 @@ func (d *daemon) putIntoForce(plan *config.Plan) {
 	d.rememberPlan(plan)
 }
 
-func (d *daemon) tellWarnings(plan *config.Plan) {
+func (d *daemon) tellWarnings(plan *config.Plan, passed []*activation.Listener) {
 	for _, warning := range plan.Warnings.Lines() {
 		d.log.Warn("configuration", "warning", warning)
 	}
-	tellMissingRights(d.log, plan)
+	tellMissingRights(d.log, plan, passed)
 }
 
 // outputGrace bounds how long the end of the daemon waits for what is still in

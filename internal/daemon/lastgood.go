@@ -9,7 +9,9 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
+	"gracevisor/internal/activation"
 	"gracevisor/internal/config"
 	"gracevisor/internal/socketunit"
 )
@@ -120,6 +122,28 @@ func saveLastPlan(dir string, plan *config.Plan) error {
 		return fmt.Errorf("save the plan: %w", err)
 	}
 	return nil
+}
+
+// failurePause is how long a daemon that has nothing to start with waits before
+// it fails: the service manager would start it again at once, for ever.
+const failurePause = 2 * time.Second
+
+// pauseBeforeFailure waits, if there is a service manager, until a signal comes
+// or the pause is over.
+func pauseBeforeFailure(signals <-chan os.Signal, failure error) {
+	n := activation.NewNotifier(slog.New(slog.DiscardHandler))
+	if !n.Active() {
+		return
+	}
+	status := failure.Error()
+	if faults := (config.Faults)(nil); errors.As(failure, &faults) {
+		status = "the configuration is not valid; gracevisord --check tells more"
+	}
+	n.Status(strings.ReplaceAll(status, "\n", " "))
+	select {
+	case <-signals:
+	case <-time.After(failurePause):
+	}
 }
 
 // hasIPv6 reports whether the kernel has IPv6.

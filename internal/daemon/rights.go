@@ -5,16 +5,19 @@ import (
 	"log/slog"
 	"os"
 	"os/user"
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
 
+	"gracevisor/internal/activation"
 	"gracevisor/internal/config"
 )
 
 // tellMissingRights says what of a configuration can not work because the
-// daemon does not run as root, and how to go on.
-func tellMissingRights(log *slog.Logger, plan *config.Plan) {
+// daemon does not run as root, and how to go on. Ports of sockets that were passed
+// need no right.
+func tellMissingRights(log *slog.Logger, plan *config.Plan, passed []*activation.Listener) {
 	if os.Geteuid() == 0 {
 		return
 	}
@@ -28,7 +31,7 @@ func tellMissingRights(log *slog.Logger, plan *config.Plan) {
 		if a.User != "" && a.User != own && a.User != strconv.Itoa(os.Geteuid()) {
 			foreign[a.User] = append(foreign[a.User], a.Name)
 		}
-		if a.ExternalSocket == "" && a.External.Port < unprivilegedPort() {
+		if a.ExternalSocket == "" && a.External.Port < unprivilegedPort() && !isPassed(a, passed) {
 			low = append(low, fmt.Sprintf("%s (%d)", a.Name, a.External.Port))
 		}
 	}
@@ -45,6 +48,13 @@ func tellMissingRights(log *slog.Logger, plan *config.Plan) {
 		log.Warn("external_port below the first unprivileged port needs root; run the daemon as root, or choose a higher port",
 			"apps", strings.Join(low, ", "), "first_unprivileged_port", unprivilegedPort())
 	}
+}
+
+// isPassed reports whether an app has a socket among those that were passed.
+func isPassed(a *config.App, passed []*activation.Listener) bool {
+	return slices.ContainsFunc(passed, func(l *activation.Listener) bool {
+		return int(l.Address.Port()) == a.External.Port || l.FDName == a.Name
+	})
 }
 
 // unprivilegedPort is the first port that everybody may bind (ip(7),
