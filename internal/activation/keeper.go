@@ -130,6 +130,15 @@ func (k *Keeper) Drop(name string) {
 	k.order(keepOrder{name: name, then: func() { file.Close() }})
 }
 
+// DropAllButListeners lets go of all files but the listening sockets.
+func (k *Keeper) DropAllButListeners() {
+	for _, name := range k.Names() {
+		if _, _, listener := parseKeptName(name); !listener {
+			k.Drop(name)
+		}
+	}
+}
+
 // Names are those of all files that are kept, sorted.
 func (k *Keeper) Names() []string {
 	k.mu.Lock()

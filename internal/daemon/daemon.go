@@ -228,6 +228,12 @@ func (d *daemon) end() {
 	})
 	wait.Wait()
 	d.machine.endLeft()
+	// What is kept of a state in which everything is stopped must not reach a
+	// daemon that is started at once, if this was a restart after all.
+	d.keeper.DropAllButListeners()
+	settled, cancel := context.WithTimeout(context.Background(), outputGrace)
+	defer cancel()
+	d.keeper.Settle(settled)
 }
 
 // closeLog writes what is still to be written of the daemon's log.

@@ -32,8 +32,9 @@ func (d *daemon) terminate(sig os.Signal) {
 const (
 	// handoverTimeout bounds a hand-over; without one everything is stopped.
 	handoverTimeout = 10 * time.Second
-	// askTimeout bounds the question to the service manager.
-	askTimeout = 2 * time.Second
+	// askTimeout bounds the question to the service manager, which answers late
+	// on a machine that is busy, or while it executes itself anew.
+	askTimeout = 20 * time.Second
 )
 
 // busPatience bounds how long a hand-over waits for the bus.

@@ -40,6 +40,14 @@ func Require(t testing.TB) {
 	t.Skip(reason)
 }
 
+// Root is the folder of the root file system that machines have, for a test that
+// boots it in another way. It is not to be changed.
+func Root(t testing.TB) string {
+	t.Helper()
+	Require(t)
+	return filepath.Join(local.cache, local.root)
+}
+
 func (h *host) prepare() error {
 	if !mainCalled {
 		return errors.New("TestMain does not call machine.Main")
