@@ -13,7 +13,7 @@ FUZZTIME ?= 10m
 .DEFAULT_GOAL := help
 # With -j, too, the steps of `make test` come one after the other.
 .NOTPARALLEL:
-.PHONY: help build run test deps lint unit fuzz-short e2e systemd fuzz soak survival bench bench-proxy deb dist clean
+.PHONY: help build run test deps lint unit fuzz-short e2e systemd test-vm fuzz soak survival bench bench-proxy deb dist clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,6 +48,10 @@ e2e: ## the guarantees, on the real binaries, with the race detector
 
 systemd: ## boots systemd in a container and installs the package (as root)
 	go test -timeout 12m -p 1 $(SYSTEMD)
+
+test-vm: ## limits and crashes with cgroup controllers, in a virtual machine (as root, by hand)
+	test/install-deps vm
+	GRACEVISOR_VM=1 go test -count=1 -timeout 20m -v ./test/vm
 
 fuzz-short: ## each fuzz target for a few seconds
 	test/fuzz 5s

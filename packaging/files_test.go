@@ -69,10 +69,7 @@ func scripts(t *testing.T) []string {
 }
 
 func TestScriptsPassShellcheck(t *testing.T) {
-	shellcheck, err := exec.LookPath("shellcheck")
-	if err != nil {
-		t.Skip("SKIPPED: shellcheck is not installed")
-	}
+	shellcheck := need(t, "shellcheck")
 	if out, err := exec.Command(shellcheck, scripts(t)...).CombinedOutput(); err != nil {
 		t.Errorf("%v\n%s", err, out)
 	}
@@ -123,10 +120,7 @@ func TestDescription(t *testing.T) {
 }
 
 func TestNeedrestartTakesItsFile(t *testing.T) {
-	perl, err := exec.LookPath("perl")
-	if err != nil {
-		t.Skip("SKIPPED: perl is not installed")
-	}
+	perl := need(t, "perl")
 	const program = `
 defined(do "./systemd/needrestart.conf") or die $@;
 for my $unit (@ARGV) { for my $re (keys %{$nrconf{override_rc}}) { print "$unit\n" if $unit =~ /$re/ } }`

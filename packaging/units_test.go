@@ -21,6 +21,21 @@ func read(t *testing.T, file string) string {
 	return string(text)
 }
 
+// need returns the path of a program. Without it the test is skipped; where
+// CI=true it fails.
+func need(t *testing.T, program string) string {
+	t.Helper()
+	path, err := exec.LookPath(program)
+	if err == nil {
+		return path
+	}
+	if os.Getenv("CI") == "true" {
+		t.Fatalf("%s is not installed", program)
+	}
+	t.Skipf("SKIPPED: %s is not installed", program)
+	return ""
+}
+
 // settings are those of a unit file, "Section.Name=value".
 func settings(t *testing.T, file string) (found []string) {
 	t.Helper()
@@ -109,10 +124,7 @@ func TestForbiddenSettings(t *testing.T) {
 // TestUnitsVerify lets systemd judge the units, alone and with drop-ins that the
 // generator writes.
 func TestUnitsVerify(t *testing.T) {
-	analyze, err := exec.LookPath("systemd-analyze")
-	if err != nil {
-		t.Skip("SKIPPED: systemd-analyze is not installed")
-	}
+	analyze := need(t, "systemd-analyze")
 	dir := t.TempDir()
 	files, err := filepath.Glob("systemd/gracevisor*")
 	if err != nil || len(files) != 5 {
@@ -161,10 +173,7 @@ func write(t *testing.T, file, text string) {
 }
 
 func TestUsers(t *testing.T) {
-	sysusers, err := exec.LookPath("systemd-sysusers")
-	if err != nil {
-		t.Skip("SKIPPED: systemd-sysusers is not installed")
-	}
+	sysusers := need(t, "systemd-sysusers")
 	if os.Geteuid() != 0 {
 		t.Skip("SKIPPED: systemd-sysusers works for root only")
 	}

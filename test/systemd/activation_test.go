@@ -74,6 +74,8 @@ func TestForeignSockets(t *testing.T) {
 		"other": "ListenStream=127.0.0.1:8282\nFileDescriptorName=named\n",
 		"spare": "ListenStream=127.0.0.1:9999\n",
 		"wrong": "ListenDatagram=127.0.0.1:9998\n",
+		// A second one of the same name is the app's as well.
+		"also": "ListenStream=127.0.0.1:8383\nFileDescriptorName=named\n",
 	} {
 		s.Write("/etc/systemd/system/"+name+".socket", "[Socket]\nService=gracevisor.service\n"+text+"[Install]\nWantedBy=sockets.target\n")
 		s.Run("systemctl", "enable", name+".socket")
@@ -81,14 +83,16 @@ func TestForeignSockets(t *testing.T) {
 	s.Run("systemctl", "daemon-reload")
 	// Its address is not one that the generator could know.
 	s.Shell("echo '127.0.0.5 app.test' >>/etc/hosts")
-	s.configure(demo(), app{name: "named", port: 8383, keys: "external_host: app.test\n"})
+	s.configure(demo(), app{name: "named", port: 8484, keys: "external_host: app.test\n"})
 	s.install(firstVersion)
 	s.Reboot() // systemd passes the sockets that are there at the start
 	s.awaitDaemon()
 	s.awaitServing("named")
 	s.mustGet(8080, "/info")
-	if got, err := s.get(8282, "/info"); err != nil || got.status != 200 {
-		t.Errorf("the app's named socket: %+v, %v", got, err)
+	for _, port := range []int{8282, 8383} {
+		if got, err := s.get(port, "/info"); err != nil || got.status != 200 {
+			t.Errorf("the app's named socket: %+v, %v", got, err)
+		}
 	}
 	s.awaitMessage("wrong.socket")
 	s.awaitMessage("127.0.0.1:9999")
@@ -129,4 +133,5 @@ func TestUnixSocket(t *testing.T) {
 	if got := s.Property(socketUnit, "Listen"); got != "/run/local.sock (Stream)" {
 		t.Errorf("the socket unit listens on %q", got)
 	}
+	s.sources(map[string]string{"/run/local.sock": "systemd"})
 }

@@ -49,6 +49,11 @@ func TestLeaves(t *testing.T) {
 	}
 	s.awaitMembers(next, 4)
 
+	s.Run("gracevisorctl", "kill", "demo")
+	s.awaitGroupGone(next)
+	next = s.cgroup(s.awaitServing("demo"))
+	s.awaitMembers(next, 4)
+
 	s.Run("gracevisorctl", "stop", "demo")
 	s.awaitGroupGone(next)
 	if left := s.processes("testapp"); len(left) > 0 {

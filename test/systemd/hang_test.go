@@ -1,13 +1,19 @@
 package systemd
 
-import "testing"
+import (
+	"fmt"
+	"slices"
+	"testing"
+
+	"gracevisor/internal/control"
+)
 
 // TestDaemonHangs stops the daemon with a signal, under load, until systemd's
 // watchdog has replaced it.
 func TestDaemonHangs(t *testing.T) {
 	t.Parallel()
 	s := boot(t)
-	s.Write("/etc/systemd/system/gracevisor.service.d/watchdog.conf", "[Service]\nWatchdogSec=2s\n")
+	s.dropIn("WatchdogSec=2s\n")
 	s.configure(demo())
 	s.install(firstVersion)
 	s.awaitDaemon()
@@ -28,15 +34,31 @@ func TestDaemonHangs(t *testing.T) {
 func TestWorkerHangs(t *testing.T) {
 	t.Parallel()
 	s := boot(t)
-	s.Write("/etc/systemd/system/gracevisor.service.d/watchdog.conf", "[Service]\nWatchdogSec=4s\n")
+	s.dropIn("WatchdogSec=4s\n")
 	s.configure(demo())
 	s.install(firstVersion)
 	s.awaitDaemon()
 	before, daemon, worker := s.awaitServing("demo"), s.MainPID(daemonUnit), s.worker()
 	s.Kill("STOP", worker)
-	// It waits in the queue of the listener until the next worker accepts.
-	if got := s.mustGet(8080, "/info"); got != before {
-		t.Errorf("the app was %d and is %d", before, got)
+	// It waits in the queue of the listener, where an administrator sees it, until
+	// the next worker accepts.
+	answered := make(chan answer, 1)
+	// Ends with the answer.
+	go func() {
+		got, err := s.get(8080, "/info")
+		if err != nil {
+			t.Error(err)
+		}
+		answered <- got
+	}()
+	s.Await("the connection to be queued", func() (string, bool) {
+		list := s.sockets()
+		return fmt.Sprintf("%+v", list), slices.ContainsFunc(list, func(socket control.Socket) bool {
+			return socket.Address == "127.0.0.1:8080" && socket.Queue == 1
+		})
+	})
+	if got := <-answered; got.pid != before {
+		t.Errorf("the app was %d and is %d", before, got.pid)
 	}
 	if after := s.worker(); after == worker {
 		t.Error("the worker is the same")

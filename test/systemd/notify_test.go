@@ -78,6 +78,9 @@ func (s *service) privateVariables() {
 			s.t.Errorf("the app has %s", strings.TrimSpace(line))
 		}
 	}
+	if strings.Contains(environment, "WATCHDOG_USEC=") || strings.Contains(environment, "GRACEVISOR_FDS=") {
+		s.t.Errorf("the app's environment is %s", environment)
+	}
 	if notify == "" || strings.Contains(notify, "systemd") {
 		s.t.Errorf("the app's NOTIFY_SOCKET is %q", notify)
 	}

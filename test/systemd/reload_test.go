@@ -83,6 +83,37 @@ func TestReloadOfFailingApp(t *testing.T) {
 	s.awaitMessage("no-such-database")
 }
 
+// TestReloadIsTold reloads past systemctl: the unit is reloading as long as the
+// apps are.
+func TestReloadIsTold(t *testing.T) {
+	t.Parallel()
+	s := boot(t)
+	s.Write("/usr/local/bin/notifier", notifier)
+	s.Run("chmod", "755", "/usr/local/bin/notifier")
+	s.Write("/run/ready", "")
+	s.configure(notifying(""))
+	s.install(firstVersion)
+	s.awaitDaemon()
+	daemon := s.MainPID(daemonUnit)
+	s.Run("rm", "/run/ready")
+	reload := s.Start("gracevisorctl", "reload")
+	s.AwaitProperty(daemonUnit, "ActiveState", "reloading")
+	s.Write("/run/ready", "")
+	if reload.Code() != 0 {
+		t.Errorf("exit status %d: %s", reload.Code(), reload.Output())
+	}
+	s.AwaitActive(daemonUnit)
+	s.sameDaemon(daemon)
+
+	// An app that fails is named in what systemctl status shows.
+	billing := app{name: "billing", port: 8181, flags: []string{"--exit-after=0"}, keys: "max_retries: 1\n"}
+	s.configure(billing)
+	if got := s.Try("gracevisorctl", "update"); got.Code != 1 {
+		t.Errorf("%v", got)
+	}
+	s.AwaitProperty(daemonUnit, "StatusText", "1 app serving, 1 failed: billing")
+}
+
 // TestNewApp adds an app by configuration. Its address is the daemon's, and
 // from the next boot on systemd's.
 func TestNewApp(t *testing.T) {
@@ -97,6 +128,14 @@ func TestNewApp(t *testing.T) {
 		t.Errorf("the other app was %d and is %d", before, after)
 	}
 	s.sources(map[string]string{"127.0.0.1:8080": "systemd", "[::1]:8080": "systemd", "127.0.0.1:8181": "bound", "[::1]:8181": "bound"})
+
+	// Its listener outlives the daemon, as systemd's do.
+	s.underLoad(func() {
+		daemon := s.MainPID(daemonUnit)
+		s.Kill("KILL", daemon)
+		s.awaitOtherDaemon(daemon)
+	})
+	s.mustGet(8181, "/info")
 
 	// The unit learns of the address, and must not touch the ones it has.
 	s.underLoad(func() { s.Run("systemctl", "daemon-reload") })
@@ -113,11 +152,8 @@ func TestNewApp(t *testing.T) {
 // their sockets came from.
 func (s *service) sources(want map[string]string) {
 	s.t.Helper()
-	var got control.SocketList
-	if err := json.Unmarshal([]byte(s.Run("gracevisorctl", "--json", "sockets")), &got); err != nil {
-		s.t.Fatal(err)
-	}
-	for _, socket := range got.Sockets {
+	got := s.sockets()
+	for _, socket := range got {
 		if want[socket.Address] != socket.Source || socket.Error != "" {
 			s.t.Errorf("socket %+v", socket)
 		}
@@ -125,7 +161,16 @@ func (s *service) sources(want map[string]string) {
 			s.t.Errorf("backlog of %s: %d", socket.Address, socket.Backlog)
 		}
 	}
-	if len(got.Sockets) != len(want) {
-		s.t.Errorf("sockets %+v", got.Sockets)
+	if len(got) != len(want) {
+		s.t.Errorf("sockets %+v", got)
 	}
+}
+
+func (s *service) sockets() []control.Socket {
+	s.t.Helper()
+	var list control.SocketList
+	if err := json.Unmarshal([]byte(s.Run("gracevisorctl", "--json", "sockets")), &list); err != nil {
+		s.t.Fatal(err)
+	}
+	return list.Sockets
 }

@@ -63,6 +63,8 @@ type app struct {
 	command string // default: the test app on {port}
 	flags   []string
 	keys    string // further lines of YAML
+	// asDaemon: the app runs as the daemon's user.
+	asDaemon bool
 }
 
 func (a app) yaml() string {
@@ -70,7 +72,10 @@ func (a app) yaml() string {
 	if command == "" {
 		command = "/usr/local/bin/testapp --port={port}"
 	}
-	text := fmt.Sprintf("name: %s\ncommand: %s\nuser: {username: www-data}\n", a.name, strings.Join(append([]string{command}, a.flags...), " "))
+	text := fmt.Sprintf("name: %s\ncommand: %s\n", a.name, strings.Join(append([]string{command}, a.flags...), " "))
+	if !a.asDaemon {
+		text += "user: {username: www-data}\n"
+	}
 	if a.port != 0 {
 		text += fmt.Sprintf("external_port: %d\n", a.port)
 	}
@@ -254,6 +259,12 @@ func (s *service) mustGet(port int, path string) int {
 		s.t.Fatalf("GET %s: %+v", path, got)
 	}
 	return got.pid
+}
+
+// dropIn changes the daemon's unit, from its next start on.
+func (s *service) dropIn(lines string) {
+	s.t.Helper()
+	s.Write("/etc/systemd/system/"+daemonUnit+".d/test.conf", "[Service]\n"+lines)
 }
 
 // underLoad does something while clients of all kinds ask the app on port 8080,

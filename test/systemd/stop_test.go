@@ -111,6 +111,60 @@ func (s *service) awaitOtherDaemon(before int) {
 	})
 }
 
+// TestRestartWithoutAnAnswer restarts a daemon that can not ask systemd what is
+// going on: that is a stop, after which everything is started anew.
+func TestRestartWithoutAnAnswer(t *testing.T) {
+	t.Parallel()
+	s := boot(t)
+	s.dropIn("InaccessiblePaths=/run/systemd/private\n")
+	s.configure(demo())
+	s.install(firstVersion)
+	s.awaitDaemon()
+	before := s.awaitServing("demo")
+	s.Run("systemctl", "restart", "gracevisor")
+	s.awaitDaemon()
+	if after := s.awaitServing("demo"); after == before {
+		t.Error("the app has not been stopped")
+	}
+	s.mustGet(8080, "/info")
+	for _, entry := range s.Journal("--unit="+daemonUnit, "--priority=err") {
+		t.Errorf("it complains: %s", entry["MESSAGE"])
+	}
+}
+
+// TestStopTakesItsTime stops the service while an app still answers for longer
+// than TimeoutStopSec=: the daemon asks for more time, within its own limit.
+func TestStopTakesItsTime(t *testing.T) {
+	t.Parallel()
+	s := boot(t)
+	s.dropIn("TimeoutStopSec=2s\n")
+	s.configure(demo())
+	s.install(firstVersion)
+	s.awaitDaemon()
+	s.awaitServing("demo")
+	answered := s.slowly(8000)
+	s.Run("systemctl", "stop", daemonUnit)
+	if err := <-answered; err != nil {
+		t.Errorf("the request under way: %v", err)
+	}
+	if got := s.Property(daemonUnit, "Result"); got != "success" {
+		t.Errorf("its result is %q", got)
+	}
+
+	s.Shell("echo 'shutdown_timeout: 3' >>/etc/gracevisor/gracevisor.yaml")
+	s.mustGet(8080, "/info") // which starts it
+	s.awaitDaemon()
+	answered = s.slowly(600_000)
+	s.Run("systemctl", "stop", daemonUnit)
+	if err := <-answered; err == nil {
+		t.Error("a request was waited for beyond shutdown_timeout")
+	}
+	if got := s.Property(daemonUnit, "Result"); got != "success" {
+		t.Errorf("its result is %q", got)
+	}
+	s.AwaitProperty(appsUnit, "ActiveState", "inactive")
+}
+
 // TestStop stops the service while an app answers: that is finished, nothing
 // is left, not even what the app has hidden, and the socket goes on listening.
 func TestStop(t *testing.T) {

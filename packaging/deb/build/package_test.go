@@ -29,6 +29,18 @@ func makePackages(t *testing.T, sources string, umask int) (out string) {
 	return out
 }
 
+// need skips a test without a program; where CI=true it fails.
+func need(t *testing.T, program string) {
+	t.Helper()
+	if _, err := exec.LookPath(program); err == nil {
+		return
+	}
+	if os.Getenv("CI") == "true" {
+		t.Fatalf("%s is not installed", program)
+	}
+	t.Skipf("SKIPPED: %s is not installed", program)
+}
+
 // sums are the names and contents of all files in a folder.
 func sums(t *testing.T, dir string) (found []string) {
 	t.Helper()
@@ -107,9 +119,10 @@ func lookIntoDeb(t *testing.T, deb string) {
 		if text, err := os.ReadFile(path); err != nil || !bytes.Contains(text, []byte("__complete")) {
 			t.Errorf("completion of %s: %v", shell, err)
 		}
-		if _, err := exec.LookPath(shell); err == nil {
+		t.Run(shell, func(t *testing.T) {
+			need(t, shell)
 			output(t, shell, "-n", path)
-		}
+		})
 	}
 	text, err := os.ReadFile(filepath.Join(root, "usr/share/doc/gracevisor/copyright"))
 	for _, part := range []string{"Apache License", "gopkg.in/yaml.v3", "The Go Programming Language", "Redistributions in binary form"} {
@@ -122,9 +135,7 @@ func lookIntoDeb(t *testing.T, deb string) {
 // lint holds that lintian finds no error, and no warning that is not explained
 // in lintian-overrides.
 func lint(t *testing.T, deb string) {
-	if _, err := exec.LookPath("lintian"); err != nil {
-		t.Skip("SKIPPED: lintian is not installed")
-	}
+	need(t, "lintian")
 	cmd := exec.Command("lintian", "--fail-on", "error,warning", deb)
 	var said, complaints bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &said, &complaints // that it is run by root goes to the latter
@@ -138,9 +149,7 @@ func lookIntoRPM(t *testing.T, dir string) {
 	if err != nil || len(rpms) != 1 {
 		t.Fatalf("%q: %v", rpms, err)
 	}
-	if _, err := exec.LookPath("rpm"); err != nil {
-		t.Skip("SKIPPED: rpm is not installed")
-	}
+	need(t, "rpm")
 	if got := output(t, "rpm", "--query", "--package", "--configfiles", rpms[0]); got != "/etc/gracevisor/gracevisor.yaml\n" {
 		t.Errorf("configuration files %q", got)
 	}
