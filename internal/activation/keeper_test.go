@@ -222,11 +222,11 @@ func TestListenersOfAPredecessor(t *testing.T) {
 	if len(table.Spare()) > 0 {
 		t.Error("it is still spare")
 	}
-	table.DropUnclaimed()
+	table.SettleUnclaimed()
 
 	table = &Table{log: slog.New(slog.DiscardHandler)}
 	keep(bound.KeptName())
-	table.DropUnclaimed()
+	table.SettleUnclaimed()
 	if len(table.Spare()) > 0 {
 		t.Error("a listener is left that nobody wants")
 	}

@@ -117,14 +117,6 @@ func (t *Table) openHost(ctx context.Context, w Want, held []*Listener) Set {
 	return bindAll(addresses, held)
 }
 
-// Unclaimed are the names of the inherited sockets that no app uses.
-func (t *Table) Unclaimed() (names []string) {
-	for _, l := range t.Spare() {
-		names = append(names, l.Name())
-	}
-	return names
-}
-
 // Spare are the inherited listeners that no app uses.
 func (t *Table) Spare() []*Listener {
 	t.mu.Lock()
@@ -166,16 +158,19 @@ func parseKeptName(name string) (source Source, fdName string, ok bool) {
 	return Source(text), fdName, true
 }
 
-// DropUnclaimed closes the listeners that an earlier daemon had bound and that
-// no app wants: nobody would accept on them.
-func (t *Table) DropUnclaimed() {
+// SettleUnclaimed is to be called when each app has its listeners. Those that an
+// earlier daemon had bound and that no app wants are closed: nobody would accept
+// on them. Those of the service manager are told and left alone.
+func (t *Table) SettleUnclaimed() {
 	for _, l := range t.Spare() {
-		if l.Source == SourceBound {
-			t.log.Info("closing a listener that no app wants any more", "address", l.Name())
-			t.take(l)
-			if err := l.Close(); err != nil {
-				t.log.Warn("cannot close listener", "address", l.Name(), "error", err)
-			}
+		if l.Source != SourceBound {
+			t.log.Warn("no app uses a socket of the service manager; it is left alone", "address", l.Name(), "name", l.FDName)
+			continue
+		}
+		t.log.Info("closing a listener that no app wants any more", "address", l.Name())
+		t.take(l)
+		if err := l.Close(); err != nil {
+			t.log.Warn("cannot close listener", "address", l.Name(), "error", err)
 		}
 	}
 }

@@ -179,6 +179,9 @@ func (d *daemon) assemble(ctx context.Context, plan *config.Plan, from *predeces
 	if left != nil {
 		options.LastNumbers, options.LastGeneration = left.lastNumbers, left.lastGeneration
 	}
+	if options.Inherited == nil && left == nil {
+		d.machine.opening.await(plan, sockets.SettleUnclaimed)
+	}
 	d.supervisor = supervisor.New(options)
 	if options.Inherited == nil {
 		go d.machine.reaper.Run(ctx)

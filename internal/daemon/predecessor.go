@@ -106,7 +106,7 @@ func (d *daemon) inheritance(ctx context.Context, from *predecessor) *supervisor
 			go m.reaper.Run(ctx)
 			m.endUnclaimed()
 		},
-		Listening: m.sockets.DropUnclaimed,
+		Listening: m.sockets.SettleUnclaimed,
 	}
 }
 

@@ -213,7 +213,7 @@ func (d *daemon) salvage(ctx context.Context, w *wreck) {
 	for _, owner := range w.owners {
 		d.machine.strike(owner)
 	}
-	d.machine.sockets.DropUnclaimed()
+	d.machine.sockets.SettleUnclaimed()
 	d.log.Info("what an earlier daemon has left is stopped", "instances", len(w.apps), "workers", len(w.workers))
 }
 

@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"sync"
 
 	"gracevisor/internal/activation"
+	"gracevisor/internal/config"
 	"gracevisor/internal/logs"
 	"gracevisor/internal/process"
 	"gracevisor/internal/supervisor"
@@ -27,6 +29,7 @@ type machine struct {
 	notifyBase string
 	// cgroups holds the instances and workers, or is nil.
 	cgroups *process.Cgroups
+	opening opening
 	// kept is what an earlier daemon has kept and nobody has claimed yet. It
 	// belongs to the goroutine of the supervisor.
 	kept map[string]*os.File
@@ -75,7 +78,35 @@ func (m *machine) listen(ctx context.Context, want activation.Want, held []*acti
 	for _, l := range set.Listeners {
 		m.keepListener(l)
 	}
+	m.opening.done(want.App)
 	return set
+}
+
+// opening are the apps of a first start that have not been looked for listeners
+// yet. Any goroutine may use it.
+type opening struct {
+	mu   sync.Mutex
+	left map[string]bool
+	then func()
+}
+
+// await has then called when all apps of a plan are done.
+func (o *opening) await(plan *config.Plan, then func()) {
+	o.left, o.then = make(map[string]bool), then
+	for _, app := range plan.Apps {
+		o.left[app.Name] = true
+	}
+	o.done("")
+}
+
+func (o *opening) done(app string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	delete(o.left, app)
+	if len(o.left) == 0 && o.then != nil {
+		o.then()
+		o.then = nil
+	}
 }
 
 // keepSockets keeps the listeners that were passed and that no app uses yet: an

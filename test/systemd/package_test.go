@@ -1,6 +1,7 @@
 package systemd
 
 import (
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -29,7 +30,10 @@ func TestInstall(t *testing.T) {
 		t.Errorf("%v", verify)
 	}
 	security := lines(s.Run("systemd-analyze", "security", "--no-pager", daemonUnit))
-	t.Log(security[len(security)-1])
+	architecture, err := os.ReadFile("../../ARCHITECTURE.md")
+	if level := security[len(security)-1]; err != nil || !strings.Contains(string(architecture), level) {
+		t.Errorf("ARCHITECTURE.md does not quote %q: %v", level, err)
+	}
 	if missing := s.warnings(); len(missing) > 0 {
 		t.Errorf("the daemon complains: %q", missing)
 	}
