@@ -1,7 +1,6 @@
 package systemd
 
 import (
-	"fmt"
 	"strings"
 	"testing"
 )
@@ -99,6 +98,6 @@ func TestWrongListenFDs(t *testing.T) {
 		s.awaitOtherDaemon(daemon)
 	})
 	if after := s.awaitServing("demo"); after != before {
-		t.Error(fmt.Sprintf("the app was %d and is %d", before, after))
+		t.Errorf("the app was %d and is %d", before, after)
 	}
 }
