@@ -80,9 +80,7 @@ func Run(o Options) error {
 	defer replies.close()
 	predecessor, plan, err := predecessorOrPlan(slog.New(early), kept, o.ConfDir, stateDirectory())
 	if err != nil {
-		early.replay(slog.New(slog.NewTextHandler(o.Stderr, nil))) // there is no other log
-		pauseBeforeFailure(o.Signals, err)
-		return err
+		return o.failToStart(early, err)
 	}
 	d := &daemon{
 		options: o, runtimeDir: control.RuntimeDirectory(), stateDir: stateDirectory(),

@@ -128,12 +128,14 @@ func saveLastPlan(dir string, plan *config.Plan) error {
 // it fails: the service manager would start it again at once, for ever.
 const failurePause = 2 * time.Second
 
-// pauseBeforeFailure waits, if there is a service manager, until a signal comes
-// or the pause is over.
-func pauseBeforeFailure(signals <-chan os.Signal, failure error) {
+// failToStart returns the error of a daemon that has nothing to start with, once
+// it has said all that it has to say. If there is a service manager, it waits
+// until a signal comes or the pause is over.
+func (o Options) failToStart(early *earlyLog, failure error) error {
+	early.replay(slog.New(slog.NewTextHandler(o.Stderr, nil))) // there is no other log
 	n := activation.NewNotifier(slog.New(slog.DiscardHandler))
 	if !n.Active() {
-		return
+		return failure
 	}
 	status := failure.Error()
 	if faults := (config.Faults)(nil); errors.As(failure, &faults) {
@@ -141,9 +143,10 @@ func pauseBeforeFailure(signals <-chan os.Signal, failure error) {
 	}
 	n.Status(strings.ReplaceAll(status, "\n", " "))
 	select {
-	case <-signals:
+	case <-o.Signals:
 	case <-time.After(failurePause):
 	}
+	return failure
 }
 
 // hasIPv6 reports whether the kernel has IPv6.
