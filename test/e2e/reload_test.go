@@ -130,3 +130,36 @@ func TestMovedApp(t *testing.T) {
 		return err != nil && strings.Contains(err.Error(), "refused")
 	})
 }
+
+// TestExchangedAddresses lets two apps take each other's external address, under
+// load on both. Each address is one of either all the time.
+func TestExchangedAddresses(t *testing.T) {
+	t.Parallel()
+	box := harness.New(t)
+	a, b := box.App("a", "--exit-at-once"), box.App("b", "--exit-at-once")
+	box.Configure(a, b)
+	box.Start()
+	box.AwaitServing("a", "b")
+	var loads []*load.Load
+	for _, app := range []harness.App{a, b} {
+		loads = append(loads, startLoad(t, load.Options{Address: app.Address(), Clients: load.Mix(6), PerConnection: 5}))
+	}
+	for range 4 {
+		a.Port, b.Port = b.Port, a.Port
+		a, b = a.With("external_port", a.Port), b.With("external_port", b.Port)
+		box.Configure(a, b)
+		box.Must("update")
+		now := pids(box)
+		for _, app := range []harness.App{a, b} {
+			box.Await("app "+app.Name+" to be served on its new address", func() bool {
+				return strings.Contains(get(t, app, "/info").body, fmt.Sprintf(`"pid":%d,`, now[app.Name]))
+			})
+		}
+		for _, l := range loads {
+			awaitRequests(t, l, 1)
+		}
+	}
+	for _, l := range loads {
+		noFailures(t, l)
+	}
+}
