@@ -29,8 +29,9 @@ const Lasting = 2
 const (
 	// pause leaves some time of the processors to what is tested.
 	pause = 2 * time.Millisecond
-	// maxTime bounds a siege.
-	maxTime = 20 * time.Minute
+	// maxTime and maxRequests, of each client, bound a siege.
+	maxTime     = 20 * time.Minute
+	maxRequests = 10_000_000
 )
 
 // Target is what is besieged: an app of HTTP and one of TCP.
@@ -48,8 +49,8 @@ func (t Target) Steady() []load.Options {
 	}
 	tcp := map[load.Kind]int{load.TCP: Lasting}
 	return []load.Options{
-		{Address: t.Web, Dial: t.Dial, Clients: http, Pause: pause, MaxTime: maxTime},
-		{Address: t.Line, Dial: t.Dial, Clients: tcp, Pause: pause, MaxTime: maxTime},
+		{Address: t.Web, Dial: t.Dial, Clients: http, Pause: pause, MaxTime: maxTime, MaxRequests: maxRequests},
+		{Address: t.Line, Dial: t.Dial, Clients: tcp, Pause: pause, MaxTime: maxTime, MaxRequests: maxRequests},
 	}
 }
 
