@@ -17,8 +17,8 @@
 //     the pipe. When writing fails the bytes are dropped and counted, which is
 //     told once, and again with the count when it works again: an app is never
 //     stopped or blocked by it.
-//     A daemon that is killed loses what it has read and not written, which is
-//     one chunk, or the line that is being held; the rest is in the pipe.
+//     A daemon that is killed loses nothing: what is not in the file is in the
+//     pipe still (peek.go). One chunk at most may be in both.
 //   - Sources that share a file are interleaved at line ends only, if a line is
 //     shorter than the read buffer (64 KiB) and written within a moment (the
 //     hold time, 200 ms). A longer or slower line arrives whole and in order,

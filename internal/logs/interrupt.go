@@ -50,9 +50,7 @@ func (s *source) drain() {
 	left := s.pending()
 	for left > 0 {
 		s.takeChunk()
-		err := s.raw.Control(func(fd uintptr) {
-			s.read, s.err = readOnce(fd, s.chunk[s.filled:min(chunkSize, s.filled+left)])
-		})
+		err := s.raw.Control(s.look)
 		if err != nil || s.err != nil || s.read == 0 {
 			return
 		}

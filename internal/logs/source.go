@@ -17,6 +17,10 @@ const (
 	// holdTime is how long the beginning of a line waits for its end, so that
 	// sources that share a file are interleaved at line ends.
 	holdTime = 200 * time.Millisecond
+	// writerTime is what a writer that was waiting for room gets to go on.
+	writerTime = 100 * time.Microsecond
+	// firstRelook is the first of the times that double.
+	firstRelook = time.Millisecond
 )
 
 // chunks are read buffers. A source has one only while there is something to
@@ -43,11 +47,18 @@ type source struct {
 
 	// What follows belongs to the goroutine that reads.
 
+	// consuming: what it reads is no pipe, so that reading takes it away.
+	consuming bool
 	// chunk holds filled bytes that are not written yet: the beginning of a
-	// line. While there is nothing to read they are in carry instead.
+	// line, which is still in the pipe. While there is nothing to read they are
+	// in carry instead.
 	chunk  *[chunkSize]byte
 	filled int
 	carry  []byte
+	// relook is how long it is waited before the pipe is looked at again in which
+	// the beginning of a line is left: who fills a pipe that is not empty and
+	// then waits for room does not wake its reader (pipe_write of Linux).
+	relook time.Duration
 	// holdUntil is when they are written though the line has not ended.
 	holdUntil time.Time
 	// try is the method value of tryRead, made once. Its result is read, err.
@@ -126,12 +137,51 @@ func (s *source) step() bool {
 // Read forgets what the poller was told before.
 func (s *source) tryRead(fd uintptr) bool {
 	s.takeChunk()
-	s.read, s.err = readOnce(fd, s.chunk[s.filled:])
+	s.look(fd)
 	if s.err == unix.EAGAIN {
 		s.park()
 		return false
 	}
 	return true
+}
+
+// look copies what has come into the chunk. s.read says how much that is, s.err
+// is EAGAIN if there is nothing; without it nothing is the end of file.
+func (s *source) look(fd uintptr) {
+	if s.consuming {
+		s.read, s.err = readOnce(fd, s.chunk[s.filled:])
+		return
+	}
+	n, err := peek(fd, s.chunk[:])
+	if err == nil && n > 0 && n == s.filled { // no more than before
+		gone := hungUp(fd)
+		if !gone && s.relook == 0 {
+			time.Sleep(writerTime)
+		}
+		n, err = peek(fd, s.chunk[:]) // it may have come just before that
+		if err == nil && n == s.filled && !gone {
+			err = unix.EAGAIN
+		}
+	}
+	if err == unix.EINVAL {
+		s.consuming = true
+		s.look(fd)
+		return
+	}
+	s.read, s.err = max(n-s.filled, 0), err
+}
+
+// written takes n bytes out of the pipe, now that they are in the file.
+func (s *source) written(n int) {
+	if s.consuming {
+		return
+	}
+	var inner error
+	err := s.raw.Control(func(fd uintptr) { inner = discard(fd, n) })
+	if err := errors.Join(err, inner); err != nil {
+		s.store.log.Error("output may be written twice",
+			"app", s.App, "instance", s.Instance, "stream", s.Stream, "error", err)
+	}
 }
 
 func readOnce(fd uintptr, p []byte) (int, error) {
@@ -150,9 +200,17 @@ func (s *source) park() {
 		s.carry = bytes.Clone(s.chunk[:s.filled])
 	}
 	s.releaseChunk()
-	if len(s.carry) > 0 {
-		s.setDeadline(s.holdUntil)
+	if len(s.carry) == 0 {
+		return
 	}
+	at := s.holdUntil
+	if !s.consuming {
+		s.relook = max(2*s.relook, firstRelook)
+		if soon := time.Now().Add(s.relook); soon.Before(at) {
+			at = soon
+		}
+	}
+	s.setDeadline(at)
 }
 
 // setDeadline sets when waiting is interrupted, unless it is to be at once.
@@ -185,6 +243,7 @@ func (s *source) releaseChunk() {
 func (s *source) got(n int) {
 	fresh := s.filled
 	s.filled += n
+	s.relook = 0
 	whole := fresh + bytes.LastIndexByte(s.chunk[fresh:s.filled], '\n') + 1
 	if whole == fresh {
 		whole = 0 // no line end has come
@@ -194,6 +253,7 @@ func (s *source) got(n int) {
 	}
 	if whole > 0 {
 		s.deliver(s.chunk[:whole])
+		s.written(whole)
 		s.filled = copy(s.chunk[:], s.chunk[whole:s.filled])
 		s.holdUntil = time.Time{}
 	}
@@ -225,6 +285,7 @@ func (s *source) writeCarry() {
 	s.takeChunk()
 	if s.filled > 0 {
 		s.deliver(s.chunk[:s.filled])
+		s.written(s.filled)
 	}
 	s.filled, s.holdUntil = 0, time.Time{}
 }

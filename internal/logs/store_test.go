@@ -107,12 +107,49 @@ func TestLineWaitsForItsEnd(t *testing.T) {
 	kept := duplicate(t, r)
 	a := &app{f.Attach(stdout("a", 1), r, Target{Path: f.path("all.log")}), f, stdout("a", 1), w}
 	b := f.app(stdout("b", 1), Target{Path: "all.log"})
-	a.write("begun ")
-	eventually(t, "reading", func() bool { return unread(t, kept) == 0 })
+	a.write("first\nbegun ")
+	eventually(t, "reading", func() bool { return unread(t, kept) == len("begun ") })
 	b.say("between\n")
 	a.say("ended\n")
-	if got := f.read("all.log"); got != "between\nbegun ended\n" {
+	if got := f.read("all.log"); got != "first\nbetween\nbegun ended\n" {
 		t.Errorf("file is %q", got)
+	}
+}
+
+// TestWhatIsNotWrittenIsInThePipe: at no time is there anything that is neither in
+// the file nor in the pipe, where a successor would find it.
+func TestWhatIsNotWrittenIsInThePipe(t *testing.T) {
+	f := newFixture(t)
+	f.hold = patience
+	r, w, err := os.Pipe()
+	must(t, err)
+	kept := duplicate(t, r)
+	source := f.Attach(stdout("a", 1), r, Target{Path: f.path("a.log")})
+	written := 0
+	go func() { // ends when all is written
+		defer w.Close()
+		for n := range 2000 {
+			_, _ = fmt.Fprintf(w, "%s\nbegun ", strings.Repeat("x", n%300)) // what is missing is seen
+		}
+	}()
+	for running := true; running; {
+		select {
+		case <-source.Done():
+			running = false
+		default:
+		}
+		in := unread(t, kept) // before the file: what is written meanwhile is in both
+		info, err := os.Stat(f.path("a.log"))
+		if err != nil {
+			continue // it is not open yet
+		}
+		if now := int(info.Size()) + in; now < written {
+			t.Fatalf("%d bytes were in file and pipe, and then %d", written, now)
+		}
+		written = int(info.Size())
+	}
+	if got := len(f.read("a.log")); got != written || got == 0 {
+		t.Errorf("%d bytes were written, and %d seen", got, written)
 	}
 }
 
