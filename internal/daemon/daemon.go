@@ -73,8 +73,8 @@ func Run(o Options) error {
 	executed, due := activation.Executed(), takePendingSignals()
 	sockets, kept := activation.Inherit(slog.New(early))
 	passed := sockets.Spare()
-	if err := enoughDescriptors(len(kept), executed); err != nil {
-		return err
+	if err := checkDescriptors(len(kept), executed); err != nil {
+		return o.failToStart(early, err)
 	}
 	replies := takeReplies(kept)
 	defer replies.close()

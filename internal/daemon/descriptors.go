@@ -4,6 +4,8 @@ import (
 	"fmt"
 
 	"golang.org/x/sys/unix"
+
+	"gracevisor/internal/process"
 )
 
 // What a daemon needs of descriptors to take over: each file that was kept, two
@@ -12,6 +14,18 @@ const (
 	descriptorsPerFile = 3
 	descriptorsOfOwn   = 64
 )
+
+// firstOther is the first descriptor behind those that every program has.
+const firstOther = 3
+
+// checkDescriptors sees to it that what we were given besides the files that were
+// kept, which is nobody's, goes to nobody, and that there may be enough.
+func checkDescriptors(kept int, executed bool) error {
+	if err := process.CloseOnExec(firstOther); err != nil {
+		return err
+	}
+	return enoughDescriptors(kept, executed)
+}
 
 // enoughDescriptors refuses to take over if the limit does not let this daemon
 // have as many descriptors as that takes: to take over half would end the other

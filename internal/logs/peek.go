@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"sync"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -84,6 +85,12 @@ func peek(fd uintptr, p []byte) (n int, err error) {
 	}
 	return n, nil
 }
+
+// writerTime is what a writer that was waiting for room gets to go on.
+const writerTime = 100 * time.Microsecond
+
+// letWrite lets who was waiting for room in a pipe write.
+func letWrite() { time.Sleep(writerTime) }
 
 // discard takes n bytes that were peeked at out of a pipe.
 func discard(fd uintptr, n int) error {

@@ -17,8 +17,6 @@ const (
 	// holdTime is how long the beginning of a line waits for its end, so that
 	// sources that share a file are interleaved at line ends.
 	holdTime = 200 * time.Millisecond
-	// writerTime is what a writer that was waiting for room gets to go on.
-	writerTime = 100 * time.Microsecond
 	// firstRelook is the first of the times that double.
 	firstRelook = time.Millisecond
 )
@@ -156,7 +154,7 @@ func (s *source) look(fd uintptr) {
 	if err == nil && n > 0 && n == s.filled { // no more than before
 		gone := hungUp(fd)
 		if !gone && s.relook == 0 {
-			time.Sleep(writerTime)
+			letWrite()
 		}
 		n, err = peek(fd, s.chunk[:]) // it may have come just before that
 		if err == nil && n == s.filled && !gone {

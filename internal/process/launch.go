@@ -54,7 +54,7 @@ func LaunchMain() int {
 		fmt.Fprintf(os.Stderr, "%s is a role that the daemon runs by itself\n", LaunchRole)
 		return exitNotALaunch
 	}
-	if err := closeOnExec(orderFD); err != nil {
+	if err := CloseOnExec(orderFD); err != nil {
 		report(err)
 		return exitFailed
 	}
@@ -139,9 +139,10 @@ func makeBlocking(fds ...int) {
 	}
 }
 
-// closeOnExec marks every descriptor from first on, so that the app gets 0 to
-// 2 and nothing else, whatever the daemon itself was started with.
-func closeOnExec(first int) error {
+// CloseOnExec marks every descriptor from first on, so that what is executed next
+// gets what it is to have and nothing else, whatever the daemon itself was started
+// with.
+func CloseOnExec(first int) error {
 	err := unix.CloseRange(uint(first), math.MaxUint32, unix.CLOSE_RANGE_CLOEXEC)
 	if err == nil {
 		return nil
@@ -150,7 +151,7 @@ func closeOnExec(first int) error {
 	return closeEachOnExec(first)
 }
 
-// closeEachOnExec is closeOnExec descriptor by descriptor.
+// closeEachOnExec is CloseOnExec descriptor by descriptor.
 func closeEachOnExec(first int) error {
 	open, err := filepath.Glob("/proc/self/fd/*")
 	if err != nil || len(open) == 0 {

@@ -35,6 +35,8 @@ type Service struct {
 	// promised are descriptors that daemons are told of and do not get; files
 	// bounds how many they may have open, 0: as many as the test.
 	promised, files int
+	// leaked is a file that daemons inherit by mistake, or "".
+	leaked string
 	// watchdog is passed on to daemons; 0: none.
 	watchdog time.Duration
 }
@@ -197,6 +199,14 @@ func (s *Service) Promise(n int) {
 	s.promised = n
 }
 
+// Leak lets daemons that are started later inherit an open file that nobody told
+// them of.
+func (s *Service) Leak(path string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.leaked = path
+}
+
 // SetFiles bounds the descriptors that daemons which are started later may have
 // open (RLIMIT_NOFILE); 0 lifts the bound.
 func (s *Service) SetFiles(n int) {
@@ -259,7 +269,10 @@ func (s *Service) prepare(words, env []string) ([]string, []string, []*os.File) 
 	if s.files > 0 {
 		script = fmt.Sprintf("ulimit -n %d; %s", s.files, script)
 	}
-	shell := []string{"/bin/sh", "-c", script, "sh"}
+	if s.leaked != "" {
+		script = fmt.Sprintf("exec 99<'%s'; %s", s.leaked, script)
+	}
+	shell := []string{"/bin/bash", "-c", script, "sh"} // other shells know no descriptor 99
 	return append(shell, words...), env, files
 }
 
