@@ -2,7 +2,9 @@ package bus
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -116,11 +118,23 @@ func (m boundMethod) Call(args ...any) ([]any, error) {
 	defer leave()
 	c.extend()
 	defer func() { c.cancel() }()
-	answer, err := m.method.serve(c)
+	answer, err := c.serve()
 	if err != nil {
 		return nil, busError(err)
 	}
 	return answer, nil
+}
+
+// serve serves the call. Whatever a caller finds to send must not end the
+// daemon.
+func (c *call) serve() (answer []any, err error) {
+	defer func() {
+		if fault := recover(); fault != nil {
+			c.service.log.Error("cannot serve call on D-Bus", "method", c.method.name, "fault", fault, "stack", string(debug.Stack()))
+			err = errors.New("the daemon has made a mistake, which is in its log")
+		}
+	}()
+	return c.method.serve(c)
 }
 
 // load counts the calls that are being served.

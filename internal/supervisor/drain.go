@@ -64,6 +64,7 @@ func (s *Supervisor) checkDraining(a *app) {
 // awaitLeaving ends a job when instances have gone.
 func (s *Supervisor) awaitLeaving(a *app, j *job, instances []*instance) {
 	j.awaits = slices.Clone(instances)
+	j.operation.encoded, s.unsaved = nil, true
 	a.leaving = append(a.leaving, j)
 	s.checkLeaving(a)
 }

@@ -1,6 +1,7 @@
 package supervisor
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
 	"time"
@@ -18,6 +19,8 @@ type jobs struct {
 	last    uint32
 	entered map[uint32]*job
 	ended   []endedJob
+	// encoded are the ends as they were saved, or nil if there is another.
+	encoded json.RawMessage
 	// told: all their ends have been told, for nothing happens any more.
 	told bool
 	// applying counts the operations under way that apply a configuration.
@@ -55,7 +58,7 @@ func (s *Supervisor) enter(j *job) {
 // register lists a job under its number.
 func (s *Supervisor) register(j *job) {
 	s.jobs.entered[j.id] = j
-	s.unsaved = true
+	j.operation.encoded, s.unsaved = nil, true
 }
 
 // leave takes a job that is over off the list.
@@ -65,7 +68,7 @@ func (s *Supervisor) leave(j *job, result control.Result, why string) {
 	}
 	described := s.describe(j)
 	delete(s.jobs.entered, j.id)
-	s.unsaved = true
+	j.operation.encoded, s.jobs.encoded, s.unsaved = nil, nil, true
 	switch {
 	case result == control.ResultUnchanged:
 		result = control.ResultDone

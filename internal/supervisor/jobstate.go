@@ -1,6 +1,7 @@
 package supervisor
 
 import (
+	"encoding/json"
 	"slices"
 	"time"
 
@@ -29,8 +30,9 @@ type jobState struct {
 	Awaits  []uint64 `json:"awaits,omitempty"`
 }
 
-// operationsState is what is to be saved of the jobs.
-func (s *Supervisor) operationsState() (list []operationState) {
+// operationsState is what is to be saved of the jobs. Only operations that have
+// changed are encoded again.
+func (s *Supervisor) operationsState() (list []json.RawMessage) {
 	var seen []*operation
 	for _, id := range s.jobNumbers() {
 		o := s.jobs.entered[id].operation
@@ -38,18 +40,40 @@ func (s *Supervisor) operationsState() (list []operationState) {
 			continue
 		}
 		seen = append(seen, o)
-		saved := operationState{Verb: o.verb, Began: o.began, Result: o.worst}
-		if o.whole != nil {
-			saved.Whole = o.whole.id
-		}
-		for _, j := range o.jobs {
-			if !j.over {
-				saved.Jobs = append(saved.Jobs, s.jobState(j))
+		if o.encoded == nil {
+			var err error
+			if o.encoded, err = json.Marshal(s.operationState(o)); err != nil {
+				s.log.Error("cannot encode operation", "verb", string(o.verb), "error", err)
+				continue
 			}
 		}
-		list = append(list, saved)
+		list = append(list, o.encoded)
 	}
 	return list
+}
+
+func (s *Supervisor) operationState(o *operation) operationState {
+	saved := operationState{Verb: o.verb, Began: o.began, Result: o.worst}
+	if o.whole != nil {
+		saved.Whole = o.whole.id
+	}
+	for _, j := range o.jobs {
+		if !j.over {
+			saved.Jobs = append(saved.Jobs, s.jobState(j))
+		}
+	}
+	return saved
+}
+
+// encodeEnded is what is saved of the jobs that have ended.
+func (s *Supervisor) encodeEnded() json.RawMessage {
+	if s.jobs.encoded == nil && len(s.jobs.ended) > 0 {
+		var err error
+		if s.jobs.encoded, err = json.Marshal(s.jobs.ended); err != nil {
+			s.log.Error("cannot encode the jobs that have ended", "error", err)
+		}
+	}
+	return s.jobs.encoded
 }
 
 func (s *Supervisor) jobState(j *job) jobState {
@@ -71,13 +95,23 @@ func (s *Supervisor) jobNumbers() []uint32 {
 
 // restoreJobs goes on with the jobs of a predecessor. Their apps are there.
 func (s *Supervisor) restoreJobs(state *State) {
-	s.jobs.last, s.jobs.ended = state.LastJob, state.EndedJobs
+	s.jobs.last = state.LastJob
+	if len(state.EndedJobs) > 0 {
+		if err := json.Unmarshal(state.EndedJobs, &s.jobs.ended); err != nil {
+			s.log.Error("cannot restore the jobs that have ended", "error", err)
+		}
+	}
 	for _, e := range s.jobs.ended {
 		if !state.EndedTold && time.Since(e.Time) < tellAgain {
 			s.tell(e.notice())
 		}
 	}
-	for _, saved := range state.Operations {
+	for _, raw := range state.Operations {
+		var saved operationState
+		if err := json.Unmarshal(raw, &saved); err != nil {
+			s.log.Error("cannot restore operation", "error", err)
+			continue
+		}
 		s.restoreOperation(saved)
 	}
 }

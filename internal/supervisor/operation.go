@@ -2,6 +2,7 @@ package supervisor
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"sort"
 	"strings"
@@ -31,6 +32,8 @@ type operation struct {
 	// jobs are those of apps; at once: each is entered when it is made.
 	jobs   []*job
 	atOnce bool
+	// encoded is the operation as it was saved, or nil if it has changed.
+	encoded json.RawMessage
 	// whole is the job of the whole operation, or nil; worst is what its
 	// result would be now.
 	whole *job

@@ -37,10 +37,12 @@ type State struct {
 	// Crashes are the times of the last crashes that were survived.
 	Crashes []time.Time `json:"crashes,omitempty"`
 	// Operations are those under way, with their jobs.
-	Operations []operationState `json:"operations,omitempty"`
-	LastJob    uint32           `json:"last_job,omitempty"`
-	EndedJobs  []endedJob       `json:"ended_jobs,omitempty"`
-	EndedTold  bool             `json:"ended_told,omitempty"`
+	Operations []json.RawMessage `json:"operations,omitempty"`
+	LastJob    uint32            `json:"last_job,omitempty"`
+	// EndedJobs are the last that have ended; EndedTold: whoever listened has
+	// heard of all.
+	EndedJobs json.RawMessage `json:"ended_jobs,omitempty"`
+	EndedTold bool            `json:"ended_told,omitempty"`
 
 	// encodedPlan is Plan as JSON, or nil.
 	encodedPlan []byte
@@ -234,7 +236,7 @@ func (s *Supervisor) state() *State {
 		Build: s.version, Began: s.began, Plan: s.plan,
 		LastNumbers: s.lastNumbers, NextGeneration: s.nextGeneration, Revision: s.revision,
 		Planned: s.planned, UpdateDue: s.updateDue, Crashes: s.crashes,
-		Operations: s.operationsState(), LastJob: s.jobs.last, EndedJobs: s.jobs.ended, EndedTold: s.jobs.told,
+		Operations: s.operationsState(), LastJob: s.jobs.last, EndedJobs: s.encodeEnded(), EndedTold: s.jobs.told,
 		encodedPlan: s.encodePlan(),
 	}
 	for _, name := range s.order {
