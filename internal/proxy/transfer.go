@@ -25,7 +25,7 @@ type transfer struct {
 	// sum and live count the bytes that were written; each may be nil. conn,
 	// if set, is told of progress.
 	sum  *int64
-	live *atomic.Uint64
+	live [2]*atomic.Uint64
 	conn *conn
 
 	// freeze, if set, stops the transfer once it is true; run is called again
@@ -82,8 +82,10 @@ func (t *transfer) moved(n int) {
 	if t.sum != nil {
 		*t.sum += int64(n)
 	}
-	if t.live != nil {
-		t.live.Add(uint64(n))
+	for _, count := range t.live {
+		if count != nil {
+			count.Add(uint64(n))
+		}
 	}
 	if t.conn != nil {
 		t.conn.progress()

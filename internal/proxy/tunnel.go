@@ -69,9 +69,11 @@ const tunnelHalfLife = 5 * time.Minute
 // on already.
 func (c *conn) enterTunnel(u *upstream, in *instance, a *app, upgraded bool) *tunnel {
 	t := &tunnel{app: a, instance: in, upstream: u, upgraded: upgraded}
-	count := a.counters.of(c)
-	t.up = transfer{from: c.client, to: &u.sock, left: -1, half: &t.half, freeze: &c.freeze, live: &count.bytesIn}
-	t.down = transfer{from: &u.sock, to: c.client, left: -1, half: &t.half, freeze: &c.freeze, live: &count.bytesOut}
+	all, own := a.counters.of(c), in.counters.of(c)
+	t.up = transfer{from: c.client, to: &u.sock, left: -1, half: &t.half, freeze: &c.freeze}
+	t.down = transfer{from: &u.sock, to: c.client, left: -1, half: &t.half, freeze: &c.freeze}
+	t.up.live = [...]*atomic.Uint64{&all.bytesIn, &own.bytesIn}
+	t.down.live = [...]*atomic.Uint64{&all.bytesOut, &own.bytesOut}
 	t.gauge().Add(1)
 	c.tunnel.Store(t)
 	return t

@@ -113,7 +113,7 @@ func TestTCP(t *testing.T) {
 		t.Errorf("the end: %q, %v", got, err)
 	}
 	r.waitDrained("demo/1")
-	if n := r.counters(); n.BytesIn != 5 || n.BytesOut != 5 || n.Held != 1 {
+	if n := r.counters(); n.BytesIn != 5 || n.BytesOut != 5 || n.Held != 1 || n.Instances[0].BytesIn != 5 || n.Instances[0].BytesOut != 5 {
 		t.Errorf("counted %+v", n)
 	}
 }
