@@ -33,6 +33,7 @@
 //     third time; otherwise only if not a byte of it was written (RFC 9110
 //     §9.2.2).
 //   - An answer that is cut never looks complete to the client.
+//   - Those who wait for an instance reach it in the order in which they came.
 //   - Nothing is accepted any more when the first answer of a drain says close.
 //   - A callback of RawConn tries its call before it parks (see sock).
 //
@@ -51,7 +52,7 @@
 //
 // # What is done for speed
 //
-// Of the CPU time of a small request 85 % are the kernel's, two thirds of it in
+// Of the CPU time of a small request four fifths are the kernel's, two thirds of it in
 // the two sends. So what counts is the number of calls: client read, look at the
 // idle connection, send, read, send, and the read that finds no further request.
 //
