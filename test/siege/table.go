@@ -119,27 +119,74 @@ func (t Table) String() string {
 // in those of the others is the time that the test app takes by itself.
 var newRequests = []load.Kind{load.Get, load.Post, load.PostChunked}
 
+// events are the events of the table, in its order.
+func (t Table) events() []string {
+	var events []string
+	for _, r := range t {
+		if !slices.Contains(events, r.Event) {
+			events = append(events, r.Event)
+		}
+	}
+	return events
+}
+
+// of are the rows of an event.
+func (t Table) of(event string) (rows Table) {
+	for _, r := range t {
+		if r.Event == event {
+			rows = append(rows, r)
+		}
+	}
+	return rows
+}
+
 // Short is a line of Markdown for each event: the sum of its requests and
 // failures, and the longest pause of an ordinary new request.
 func (t Table) Short() string {
 	var b strings.Builder
 	fmt.Fprint(&b, "| event | requests | failures | longest pause of a new request |\n|---|---|---|---|\n")
-	for i, r := range t {
-		if slices.ContainsFunc(t[:i], func(before Row) bool { return before.Event == r.Event }) {
-			continue
-		}
+	for _, event := range t.events() {
 		var sum Row
-		for _, other := range t {
-			if other.Event != r.Event {
-				continue
-			}
-			sum.Requests += other.Requests
-			sum.Failures += other.Failures
-			if slices.Contains(newRequests, other.Kind) {
-				sum.LongestPause = max(sum.LongestPause, other.LongestPause)
+		for _, r := range t.of(event) {
+			sum.Requests += r.Requests
+			sum.Failures += r.Failures
+			if slices.Contains(newRequests, r.Kind) {
+				sum.LongestPause = max(sum.LongestPause, r.LongestPause)
 			}
 		}
-		fmt.Fprintf(&b, "| %s | %d | %d | %v |\n", r.Event, sum.Requests, sum.Failures, sum.LongestPause.Round(time.Millisecond))
+		fmt.Fprintf(&b, "| %s | %d | %d | %v |\n", event, sum.Requests, sum.Failures, sum.LongestPause.Round(time.Millisecond))
+	}
+	return b.String()
+}
+
+// Wide is the whole table in Markdown: a line for each event, and in it for each
+// kind the requests, the failures and the longest pause in milliseconds.
+func (t Table) Wide() string {
+	var kinds []load.Kind
+	for _, r := range t {
+		if !slices.Contains(kinds, r.Kind) {
+			kinds = append(kinds, r.Kind)
+		}
+	}
+	slices.Sort(kinds)
+	var b strings.Builder
+	fmt.Fprint(&b, "| event |")
+	for _, kind := range kinds {
+		fmt.Fprintf(&b, " %s |", kind)
+	}
+	fmt.Fprintf(&b, "\n|---%s|\n", strings.Repeat("|---", len(kinds)))
+	for _, event := range t.events() {
+		fmt.Fprintf(&b, "| %s |", event)
+		for _, kind := range kinds {
+			cell := "–"
+			for _, r := range t.of(event) {
+				if r.Kind == kind {
+					cell = fmt.Sprintf("%d, %d, %d", r.Requests, r.Failures, r.LongestPause.Milliseconds())
+				}
+			}
+			fmt.Fprintf(&b, " %s |", cell)
+		}
+		fmt.Fprintln(&b)
 	}
 	return b.String()
 }

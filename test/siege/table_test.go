@@ -32,6 +32,9 @@ func TestRows(t *testing.T) {
 	if short := got.Short(); !strings.Contains(short, "| restart | 23 | 2 | 2s |") || !strings.Contains(short, "| kill | 7 | 0 | 1ms |") {
 		t.Errorf("got\n%s", short)
 	}
+	if wide := got.Wide(); !strings.Contains(wide, "| kill | 7, 0, 1 | – |") {
+		t.Errorf("got\n%s", wide)
+	}
 }
 
 // TestVerdicts: a failure and a connection that was made anew are seen.

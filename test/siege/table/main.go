@@ -17,5 +17,5 @@ func main() {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
-	fmt.Printf("%s\n%s", table, table.Short())
+	fmt.Printf("%s\n%s\n%s", table, table.Short(), table.Wide())
 }
