@@ -7,8 +7,10 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"gracevisor/test/harness"
+	"gracevisor/test/load"
 )
 
 // kept is the beginning of the names of the daemon's files in the store.
@@ -235,10 +237,27 @@ func TestFullStore(t *testing.T) {
 func TestWithoutServiceManager(t *testing.T) {
 	t.Parallel()
 	s := foreground(t)
-	old, workers := s.pids(), s.Status().Workers
+	old, workers, ports := s.pids(), s.Status().Workers, s.internal()
+	answers, err := load.Start(load.Options{ // they have been begun, and last
+		Address: s.web.Address(), Clients: map[load.Kind]int{load.Slow: 3, load.Upload: 3},
+		MaxRequests: 1, SlowTime: 4 * time.Second, UploadTime: 4 * time.Second,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answers.Stop()
+	s.Await("the requests to have come", func() bool { return s.Status(web).Apps[0].InFlight == 6 })
 	d := s.Orphan()
+	if report := answers.Stop(); report.Failures() > 0 || report.Requests() != 6 {
+		t.Errorf("the worker was to finish what it had:\n%v", report)
+	}
 	s.awaitEnd(workers[0].PID)
 	s.Start()
+	for port := range s.internal() {
+		if ports[port] { // the old ones were still there
+			t.Errorf("a second copy was started on port %s", port)
+		}
+	}
 	s.awaitSettled()
 	for app, pid := range s.pids() {
 		if pid == old[app] {
@@ -261,6 +280,18 @@ func TestWithoutServiceManager(t *testing.T) {
 	if want := []string{"web serving", "line serving"}; !slices.Equal(states, want) {
 		t.Errorf("instances: %v", states)
 	}
+}
+
+// internal are the internal ports of all instances.
+func (s *scene) internal() map[string]bool {
+	s.t.Helper()
+	ports := make(map[string]bool)
+	for _, a := range s.Status().Apps {
+		for _, i := range a.Instances {
+			ports[i.Internal[strings.LastIndexByte(i.Internal, ':')+1:]] = true
+		}
+	}
+	return ports
 }
 
 // awaitEnd waits until a process has gone.
