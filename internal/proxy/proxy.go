@@ -131,6 +131,7 @@ func (p *Proxy) AddFile(name string, f *os.File) error {
 func (p *Proxy) housekeep(now int64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	pipes.shrink(now)
 	for _, in := range p.instances {
 		in.pool.expire(now)
 	}

@@ -2,7 +2,9 @@ package proxy
 
 import (
 	"errors"
+	"slices"
 	"sync"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -27,8 +29,10 @@ type pipe struct {
 var pipes pipePool
 
 type pipePool struct {
-	mu   sync.Mutex
-	idle []*pipe
+	mu    sync.Mutex
+	idle  []*pipe
+	spare int   // how many were not needed since shrink looked last
+	next  int64 // when it looks again, in monotime
 }
 
 // maxIdlePipes bounds what idle pipes cost: two descriptors each.
@@ -40,6 +44,7 @@ func (l *pipePool) take() *pipe {
 	if n := len(l.idle); n > 0 {
 		p := l.idle[n-1]
 		l.idle = l.idle[:n-1]
+		l.spare = min(l.spare, n-1)
 		l.mu.Unlock()
 		return p
 	}
@@ -72,11 +77,32 @@ func (l *pipePool) put(p *pipe) {
 	}
 }
 
+// shrinkPause is the time in which a pipe has to be needed once to be kept.
+const shrinkPause = int64(5 * time.Second)
+
+// shrink closes the pipes that nobody has needed for a while: the descriptors
+// are worth more elsewhere.
+func (l *pipePool) shrink(now int64) {
+	l.mu.Lock()
+	if now < l.next {
+		l.mu.Unlock()
+		return
+	}
+	l.next = now + shrinkPause
+	old := slices.Clone(l.idle[:l.spare])
+	l.idle = slices.Delete(l.idle, 0, l.spare)
+	l.spare = len(l.idle)
+	l.mu.Unlock()
+	for _, p := range old {
+		p.close()
+	}
+}
+
 // trim closes the idle pipes.
 func (l *pipePool) trim() {
 	l.mu.Lock()
 	idle := l.idle
-	l.idle = nil
+	l.idle, l.spare = nil, 0
 	l.mu.Unlock()
 	for _, p := range idle {
 		p.close()

@@ -58,3 +58,32 @@ func sockPair(t *testing.T, hub *sweeper) (*sock, net.Conn) {
 	}
 	return s, fdConn(t, fds[1])
 }
+
+// TestIdlePipesGo: those that nobody needs any more are closed, and those that
+// somebody does are kept.
+func TestIdlePipesGo(t *testing.T) {
+	var l pipePool
+	var list []*pipe
+	for range 5 {
+		p := l.take()
+		if p == nil {
+			t.Fatal("no pipe")
+		}
+		list = append(list, p)
+	}
+	for _, p := range list {
+		l.put(p)
+	}
+	for i, want := range []int{5, 2, 0} {
+		if i == 1 { // two are in use for a moment
+			a, b := l.take(), l.take()
+			l.put(a)
+			l.put(b)
+		}
+		l.shrink(1 + int64(i)*shrinkPause)
+		if n := len(l.idle); n != want {
+			t.Errorf("%d idle pipes are left, not %d", n, want)
+		}
+	}
+	l.trim()
+}

@@ -230,8 +230,12 @@ func (s *Supervisor) workerExited(w *worker, exit process.Exit) {
 	if w.gone {
 		return
 	}
-	if !w.draining {
+	switch {
+	case !w.draining:
 		s.log.Error("worker ended", "worker", w.generation, "pid", w.pid, "exit", exit.String())
+	case s.stopping == nil:
+		s.log.Info("worker has left", "worker", w.generation, "pid", w.pid, "exit", exit.String(),
+			"took", time.Since(w.drainingSince).Round(time.Millisecond).String())
 	}
 	w.process.Conn().Close()
 	s.workerGone(w)

@@ -4,6 +4,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 )
 
@@ -61,9 +62,10 @@ var others struct {
 	built map[string]string
 }
 
-// OtherBuild returns the path of a daemon that says it is of another version.
+// OtherBuild returns the path of a daemon that says it is of another version, and
+// is built with tags.
 // It may be called from any goroutine.
-func OtherBuild(version string) (string, error) {
+func OtherBuild(version string, tags ...string) (string, error) {
 	path, err := Binary("gracevisord")
 	if err != nil {
 		return "", err
@@ -74,7 +76,7 @@ func OtherBuild(version string) (string, error) {
 		return path, nil
 	}
 	other := filepath.Join(filepath.Dir(path), "gracevisord-"+version)
-	args := []string{"build", "-trimpath", "-buildvcs=false", "-o", other, "-ldflags", "-X gracevisor/internal/version.Version=" + version}
+	args := []string{"build", "-trimpath", "-buildvcs=false", "-tags", strings.Join(tags, ","), "-o", other, "-ldflags", "-X gracevisor/internal/version.Version=" + version}
 	cgo := "CGO_ENABLED=0"
 	if raceEnabled {
 		args, cgo = append(args, "-race"), "CGO_ENABLED=1"

@@ -24,6 +24,7 @@ type scene struct {
 	t         *testing.T
 	service   *harness.Service // nil: the daemon runs in the foreground
 	web, line harness.App
+	flowing   harness.App // if it has one for flows
 }
 
 // foreground makes a scene whose daemon runs without a service manager.

@@ -69,8 +69,11 @@ func (a *app) run() error {
 		return err
 	}
 	a.tell(events.Event{Kind: events.Up, Address: listener.Addr().String()})
-	if a.mode == "tcp" {
-		return a.serveTCP(listener, stop)
+	switch a.mode {
+	case "tcp":
+		return a.serveTCP(listener, stop, echoLines)
+	case "flow":
+		return a.serveTCP(listener, stop, newFlows())
 	}
 	return a.serveHTTP(listener, stop)
 }

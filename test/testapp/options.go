@@ -44,7 +44,7 @@ type options struct {
 
 func (o *options) flags() *flag.FlagSet {
 	f := flag.NewFlagSet("testapp", flag.ContinueOnError)
-	f.StringVar(&o.mode, "mode", "http", "http, or tcp: answers each line with \"PID line\"")
+	f.StringVar(&o.mode, "mode", "http", "http; tcp: answers each line with \"PID line\"; flow: streams of bytes over TCP")
 	f.StringVar(&o.host, "host", "localhost", "listen on this host; ::1 for IPv6 only")
 	f.IntVar(&o.port, "port", 0, "listen on this port; 0 picks one")
 	f.StringVar(&o.socket, "socket", "", "listen on this Unix socket instead")
@@ -115,7 +115,7 @@ func (o *options) parse(args []string) error {
 	switch {
 	case f.NArg() > 0:
 		err = fmt.Errorf("unexpected argument %q", f.Arg(0))
-	case o.mode != "http" && o.mode != "tcp":
+	case o.mode != "http" && o.mode != "tcp" && o.mode != "flow":
 		err = fmt.Errorf("unknown mode %q", o.mode)
 	case o.resetReused != "" && o.resetReused != "before" && o.resetReused != "after":
 		err = fmt.Errorf("--reset-reused is before or after, not %q", o.resetReused)

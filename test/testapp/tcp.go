@@ -9,9 +9,9 @@ import (
 	"sync"
 )
 
-// serveTCP answers each line with "PID line". When it is told to stop, it
-// accepts nothing more and serves what it has accepted to its end.
-func (a *app) serveTCP(listener net.Listener, stop <-chan os.Signal) error {
+// serveTCP serves each connection. When it is told to stop, it accepts nothing
+// more and serves what it has accepted to its end.
+func (a *app) serveTCP(listener net.Listener, stop <-chan os.Signal, serve func(net.Conn)) error {
 	var serving sync.WaitGroup
 	// Ends when the listener is closed.
 	go func() {
@@ -26,10 +26,11 @@ func (a *app) serveTCP(listener net.Listener, stop <-chan os.Signal) error {
 			serving.Wait()
 			return nil
 		}
-		serving.Go(func() { echoLines(conn) }) // ends when the client ends its side
+		serving.Go(func() { serve(conn) }) // ends when the client ends its side
 	}
 }
 
+// echoLines answers each line with "PID line".
 func echoLines(conn net.Conn) {
 	defer conn.Close()
 	pid := os.Getpid()

@@ -8,10 +8,6 @@ import (
 	"time"
 )
 
-// Version is that of what a connection is described with. It is raised when a
-// reader of the last one would do the wrong thing.
-const Version = 1
-
 const (
 	// MaxFiles is how many descriptors a message has at most.
 	MaxFiles = 253
