@@ -97,13 +97,12 @@ func (p *Proxy) retire(t *wire.Table, serving map[string]*instance) {
 	}
 	for id, in := range p.instances {
 		if serving[id] == nil {
-			in.retire()
-			if named[id] {
+			if fresh := in.retire(); named[id] && !fresh {
 				in.remind()
 				continue
 			}
 			in.report()
-			if in.over() {
+			if !named[id] && in.over() {
 				delete(p.instances, id)
 			}
 		}

@@ -64,15 +64,16 @@ func (in *instance) leave() {
 	}
 }
 
-// retire makes enter fail from now on.
-func (in *instance) retire() {
+// retire makes enter fail from now on, and reports whether it did not before.
+func (in *instance) retire() (fresh bool) {
 	in.mu.Lock()
-	if !in.retired.Load() {
+	if fresh = !in.retired.Load(); fresh {
 		in.told = false
 		in.retired.Store(true)
 	}
 	in.mu.Unlock()
 	in.pool.close()
+	return fresh
 }
 
 // revive takes a retirement back: a roll-back made it serve again.
@@ -90,14 +91,13 @@ func (in *instance) report() { in.tell(false) }
 // supervisor that has taken over from the one that was told.
 func (in *instance) remind() { in.tell(true) }
 
+// tell tells under the lock: said later, after the instance was revived and
+// retired once more, it would be taken for the end of that retirement.
 func (in *instance) tell(again bool) {
 	in.mu.Lock()
-	due := in.retired.Load() && (again || !in.told) && in.inflight.Load() == 0
-	if due {
+	defer in.mu.Unlock()
+	if in.retired.Load() && (again || !in.told) && in.inflight.Load() == 0 {
 		in.told = true
-	}
-	in.mu.Unlock()
-	if due {
 		in.drained(in.id)
 	}
 }
