@@ -52,9 +52,10 @@
 //
 // # What is done for speed
 //
-// Of the CPU time of a small request four fifths are the kernel's, two thirds of it in
-// the two sends. So what counts is the number of calls: client read, look at the
-// idle connection, send, read, send, and the read that finds no further request.
+// Of the CPU time of a small request four fifths are the kernel's, two thirds of
+// that in the two sends. So what counts is the number of calls: client read, look
+// at the idle connection, send, read, send, and the read that finds no further
+// request.
 //
 //   - Both heads leave in one write with what there is of the body: two sends
 //     less, a third of the time.
