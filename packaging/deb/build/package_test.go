@@ -17,13 +17,13 @@ import (
 // sources are what the packages are made of.
 var sources = []string{"cmd", "conf", "internal", "packaging", "go.mod", "go.sum", "README.md", "CHANGELOG.md", "LICENSE"}
 
-// makePackages builds all formats for this machine, in a directory of sources.
-func makePackages(t *testing.T, sources string, umask int) (out string) {
+// makePackages builds all formats for architectures, in a directory of sources.
+func makePackages(t *testing.T, sources string, umask int, architectures ...string) (out string) {
 	t.Helper()
 	t.Chdir(sources)
 	defer syscall.Umask(syscall.Umask(umask))
 	out = t.TempDir()
-	if err := run([]string{"-arch", runtime.GOARCH, "-out", out}); err != nil {
+	if err := run([]string{"-arch", strings.Join(architectures, ","), "-out", out}); err != nil {
 		t.Fatal(err)
 	}
 	return out
@@ -74,7 +74,7 @@ func TestPackages(t *testing.T) {
 	}
 	// Another directory, umask and time zone must not show.
 	t.Setenv("TZ", "Asia/Kathmandu")
-	first := makePackages(t, top, 0o022)
+	first := makePackages(t, top, 0o022, architectures...)
 	copied := t.TempDir()
 	for _, source := range sources {
 		if out, err := exec.Command("cp", "-r", filepath.Join(top, source), copied).CombinedOutput(); err != nil {
@@ -82,14 +82,23 @@ func TestPackages(t *testing.T) {
 		}
 	}
 	t.Setenv("TZ", "UTC")
-	second := makePackages(t, copied, 0o077)
+	second := makePackages(t, copied, 0o077, runtime.GOARCH)
 	files, again := sums(t, first), sums(t, second)
-	if len(files) != 3 || !slices.Equal(files, again) {
-		t.Fatalf("two builds differ:\n%s\n%s", strings.Join(files, "\n"), strings.Join(again, "\n"))
+	if len(files) != len(formats)*len(architectures) || len(again) != len(formats) {
+		t.Fatalf("built are\n%s\nand\n%s", strings.Join(files, "\n"), strings.Join(again, "\n"))
 	}
-	deb := filepath.Join(first, "gracevisor_1.2.3+4.gabc-1_"+runtime.GOARCH+".deb")
-	t.Run("deb", func(t *testing.T) { lookIntoDeb(t, deb) })
-	t.Run("lintian", func(t *testing.T) { lint(t, deb) })
+	for _, file := range again {
+		if !slices.Contains(files, file) {
+			t.Errorf("two builds differ:\n%s\n%s", strings.Join(files, "\n"), strings.Join(again, "\n"))
+		}
+	}
+	for _, arch := range architectures {
+		deb := filepath.Join(first, "gracevisor_1.2.3+4.gabc-1_"+arch+".deb")
+		t.Run("lintian "+arch, func(t *testing.T) { lint(t, deb) })
+		if arch == runtime.GOARCH { // its programs are run
+			t.Run("deb", func(t *testing.T) { lookIntoDeb(t, deb) })
+		}
+	}
 	t.Run("rpm", func(t *testing.T) { lookIntoRPM(t, first) })
 	t.Run("tar.gz", func(t *testing.T) { lookIntoArchive(t, first) })
 }
@@ -146,7 +155,7 @@ func lint(t *testing.T, deb string) {
 
 func lookIntoRPM(t *testing.T, dir string) {
 	rpms, err := filepath.Glob(filepath.Join(dir, "gracevisor-1.2.3+4.gabc-1.*.rpm"))
-	if err != nil || len(rpms) != 1 {
+	if err != nil || len(rpms) != len(architectures) {
 		t.Fatalf("%q: %v", rpms, err)
 	}
 	need(t, "rpm")
