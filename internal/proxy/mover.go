@@ -15,6 +15,8 @@ const (
 	// waveSize is how many connections are woken at a time: about a batch, so
 	// that none waits for many others.
 	waveSize = 200
+	// wavePause is how long a wave gets to stop before the next one is woken.
+	wavePause = 2 * time.Millisecond
 	// answerPatience bounds the wait for the other worker's answer, in which
 	// the connections of a batch are nobody's.
 	answerPatience = 3 * time.Second
@@ -33,7 +35,8 @@ type mover struct {
 	retire  sync.Once
 
 	mu     sync.Mutex
-	queue  []*conn // those that have stopped
+	urgent []*conn // those that have stopped in the middle of something
+	queue  []*conn // those that were idle
 	closed bool    // takes no more
 
 	moved, kept int
@@ -110,13 +113,12 @@ func (m *mover) run() {
 		}
 		waves = waves[n:]
 		batch := m.take()
-		if len(batch) == 0 && len(waves) > 0 {
-			continue
-		}
-		if len(batch) == 0 && !m.await() {
-			return
-		}
-		if !m.move(number, batch) {
+		switch {
+		case len(batch) > 0:
+			if !m.move(number, batch) {
+				return
+			}
+		case !m.await(len(waves) > 0):
 			return
 		}
 	}
@@ -130,10 +132,16 @@ func (c *conn) wake() {
 	}
 }
 
-// await waits until something has stopped.
-func (m *mover) await() bool {
+// await waits until something has stopped, or it is time for another wave.
+func (m *mover) await(another bool) bool {
+	var pause <-chan time.Time
+	if another {
+		pause = time.After(wavePause)
+	}
 	select {
 	case <-m.ready:
+		return true
+	case <-pause:
 		return true
 	case <-m.quit:
 	case <-m.proxy.stop:
@@ -178,7 +186,11 @@ func (m *mover) enqueue(c *conn) bool {
 	if m.closed {
 		return false
 	}
-	m.queue = append(m.queue, c)
+	if c.tunnel.Load() != nil || c.resumeBy == 0 {
+		m.urgent = append(m.urgent, c)
+	} else {
+		m.queue = append(m.queue, c)
+	}
 	select {
 	case m.ready <- struct{}{}:
 	default:
@@ -204,11 +216,15 @@ func (m *mover) keep(list []*conn) {
 	m.kept += len(list)
 }
 
+// take takes a batch: first those that are waited for.
 func (m *mover) take() []*conn {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	n := min(len(m.queue), waveSize)
-	batch := m.queue[:n:n]
+	n := min(len(m.urgent), waveSize)
+	batch := m.urgent[:n:n]
+	m.urgent = m.urgent[n:]
+	n = min(len(m.queue), waveSize-n)
+	batch = append(batch, m.queue[:n]...)
 	m.queue = m.queue[n:]
 	return batch
 }
@@ -217,8 +233,8 @@ func (m *mover) take() []*conn {
 func (m *mover) end() {
 	m.mu.Lock()
 	m.closed = true
-	left := m.queue
-	m.queue = nil
+	left := append(m.urgent, m.queue...)
+	m.urgent, m.queue = nil, nil
 	m.mu.Unlock()
 	m.keep(left)
 	close(m.over)
@@ -273,7 +289,7 @@ func (m *mover) putBack(list []*conn) {
 		return
 	}
 	m.mu.Lock()
-	m.queue = append(list, m.queue...)
+	m.urgent = append(list, m.urgent...)
 	m.mu.Unlock()
 	select {
 	case m.ready <- struct{}{}:
