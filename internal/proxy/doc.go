@@ -20,7 +20,9 @@
 // Above are proxy, apply, app and instance (tables), drain; below rawconn,
 // sockread, sockwrite and syscalls (sockets), transfer and splice (moving bytes),
 // sweep (time-outs); beside them probe and check, counters, accesslog and
-// logline, failure (answers of our own), faults (what apps do wrong).
+// logline, failure (answers of our own), faults (what apps do wrong). A worker
+// that leaves gives its connections to the next one: stop, describe and mover on
+// its side, takeover on the other, package handoff between them.
 //
 // # Invariants
 //
@@ -34,7 +36,10 @@
 //     §9.2.2).
 //   - An answer that is cut never looks complete to the client.
 //   - Those who wait for an instance reach it in the order in which they came.
-//   - Nothing is accepted any more when the first answer of a drain says close.
+//   - Nothing is accepted any more when the first answer of a drain says close, or
+//     the first connection is moved.
+//   - From when it is offered until that is settled nobody touches a connection.
+//     A tunnel counts in the new worker before it ceases to in the old one.
 //   - A callback of RawConn tries its call before it parks (see sock).
 //
 // # Concurrency
@@ -48,7 +53,8 @@
 // # Life cycle
 //
 // New starts the sweeper. AddFile and Apply make the proxy serve, Drain makes it
-// leave, Close ends every goroutine and closes every descriptor.
+// leave, Close ends every goroutine and closes every descriptor. MoveTo and
+// TakeOver tie it to another worker.
 //
 // # What is done for speed
 //
@@ -81,5 +87,5 @@
 // with the section of the RFC; they are tried on a proxy in the test's process
 // and on a worker process of the real binary (engine_test.go). Other tests are
 // named after what goes wrong: an app that resets, a client that vanishes, a
-// hand-over under load.
+// hand-over under load, a worker that dies at any step of a move.
 package proxy
