@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"gracevisor/internal/wire"
+	"gracevisor/test/flow"
 )
 
 // TestMoveOfTunnels: both kinds go on, and count for their instance until they
@@ -187,4 +188,37 @@ func (h *hesitant) Read(p []byte) (int, error) {
 		time.Sleep(30 * time.Millisecond)
 	}
 	return n, err
+}
+
+// TestMoveInAPartialWrite: of what was read the client has got a part, in pieces
+// that are copied as in such that are spliced.
+func TestMoveInAPartialWrite(t *testing.T) {
+	for _, piece := range []int{10_007, 20_011, 30_011, 200_000} {
+		full := make(chan int64)
+		r := newRig(t, tcpMode)
+		r.serve(newBackend(t, func(p *peer) {
+			from, sent := flow.Bytes("partial"), int64(0)
+			for { // until nobody takes any more
+				p.Conn.SetWriteDeadline(time.Now().Add(50 * time.Millisecond))
+				n, err := io.CopyN(p.Conn, from, int64(piece))
+				if sent += n; err != nil {
+					break
+				}
+				time.Sleep(time.Millisecond) // so that the proxy reads piece by piece
+			}
+			full <- sent
+		}).addr)
+		c := r.dial()
+		sent := <-full
+		for range 3 {
+			next := r.successor()
+			r.moveTo(next)
+			r.left()
+			r = next
+		}
+		got, err := flow.Check(c.r, "partial")
+		if err != nil || got < sent || got > sent+int64(piece) {
+			t.Errorf("pieces of %d: of %d bytes %d have come, %v", piece, sent, got, err)
+		}
+	}
 }
