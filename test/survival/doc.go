@@ -7,11 +7,14 @@
 // bodies, slow and streamed answers, uploads, WebSockets, lines over TCP, and
 // idle connections that speak only at the end. Every failure counts, and what
 // may fail is stated by the test; for all but the death of a worker that is
-// nothing. Afterwards the daemon has to hold as many descriptors as before, and
+// nothing. Where connections move from worker to worker there are flows besides
+// (package flow): streams at full speed, with slow readers, half closed on either
+// side, and WebSockets with many messages under way, of which every byte is
+// known. Afterwards the daemon has to hold as many descriptors as before, and
 // the same processes have to run.
 //
 // What was counted is printed as one table when all tests are done. Times are
-// in it, and never asserted.
+// in it, and never asserted; how long old workers have lived is printed beside.
 //
 // Crashes of the supervisor need a service manager that keeps what it loses:
 // harness.Service stands for it here. The tests of package systemd do some of
