@@ -21,8 +21,8 @@
 // sockread, sockwrite and syscalls (sockets), transfer and splice (moving bytes),
 // sweep (time-outs); beside them probe and check, counters, accesslog and
 // logline, failure (answers of our own), faults (what apps do wrong). A worker
-// that leaves gives its connections to the next one: stop, describe and mover on
-// its side, takeover on the other, package handoff between them.
+// that leaves gives its connections to the next one: stop, mover, describe and
+// offer on its side, takeover on the other, package handoff between them.
 //
 // # Invariants
 //
