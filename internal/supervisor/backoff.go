@@ -29,13 +29,17 @@ func pauseAfter(failures int) time.Duration {
 	return pause*3/4 + rand.N(pause/2)
 }
 
-// crashes counts ends of something that came too soon after its beginning.
+// healthyWorker is that of a worker: one that has served at all is replaced at
+// once, as nobody serves meanwhile.
+const healthyWorker = time.Second
+
+// crashes counts ends of workers that came too soon after their beginning.
 type crashes struct{ inARow int }
 
 // pause notes the end of one that lived for a time, and tells how long to wait
 // before the next is begun.
 func (c *crashes) pause(lived time.Duration) time.Duration {
-	if lived >= healthyRun {
+	if lived >= healthyWorker {
 		c.inARow = 0
 	}
 	c.inARow++

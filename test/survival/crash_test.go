@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"gracevisor/internal/control"
 	"gracevisor/test/load"
 	"gracevisor/test/siege"
 )
@@ -126,9 +127,17 @@ func TestWorkerAndSupervisorCrash(t *testing.T) {
 	s.asBefore(before)
 }
 
+// aWhile is after what time a worker that is killed is replaced at once.
+const aWhile = 1100 * time.Millisecond
+
 func (s *scene) killWorker() {
 	s.t.Helper()
-	workers := s.Status().Workers
+	var workers []control.Worker
+	s.Await("a worker that has served for a while", func() bool {
+		workers = s.Status().Workers
+		n := len(workers)
+		return n > 0 && workers[n-1].State == "serving" && time.Since(workers[n-1].Since) > aWhile
+	})
 	if err := syscall.Kill(workers[len(workers)-1].PID, syscall.SIGKILL); err != nil {
 		s.t.Fatal(err)
 	}

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"gracevisor/internal/control"
 	"gracevisor/test/load"
@@ -200,12 +201,24 @@ func (p *place) onlyInFlight(report *load.Report, kills int) {
 // killWorker kills the newest worker, and waits until another one serves.
 func (p *place) killWorker() {
 	p.t.Helper()
-	before := p.newestWorker()
+	before := p.seasonedWorker()
 	p.Kill("KILL", before.PID)
 	p.Await("another worker", func() (string, bool) {
 		now := p.newestWorker()
 		return fmt.Sprintf("%+v", now), now.PID != before.PID && now.State == "serving"
 	})
+}
+
+// seasonedWorker waits until the newest worker has served for so long that, when
+// it is killed, it is replaced at once.
+func (p *place) seasonedWorker() control.Worker {
+	p.t.Helper()
+	var newest control.Worker
+	p.Await("a worker that has served for a while", func() (string, bool) {
+		newest = p.newestWorker()
+		return fmt.Sprintf("%+v", newest), newest.State == "serving" && time.Since(newest.Since) > 1100*time.Millisecond
+	})
+	return newest
 }
 
 func (p *place) newestWorker() control.Worker {

@@ -120,7 +120,7 @@ func TestSurviveKillOfBoth(t *testing.T) {
 	kills := siege.Times(2, 20)
 	report := p.under("kill -9 of worker and supervisor, systemd", p.target().Steady(), func(under *siege.Siege) {
 		for range kills {
-			worker, daemon := p.newestWorker().PID, p.MainPID(daemonUnit)
+			worker, daemon := p.seasonedWorker().PID, p.MainPID(daemonUnit)
 			p.Kill("KILL", worker)
 			p.Kill("KILL", daemon)
 			p.awaitNextDaemon(daemon)
