@@ -29,7 +29,7 @@ run: build ## the example, in the foreground
 E2E     := ./test/e2e/... ./test/survival/... ./test/hostile/...
 SYSTEMD := ./test/systemd/...
 
-# Budgets on two cores: lint 2 min, unit 5 min, fuzz-short 2 min, e2e 7 min, systemd 5 min.
+# Budgets on two cores, 20 min in all: lint 2, unit 5, fuzz-short 1, e2e 8, systemd 4.
 test: deps lint unit fuzz-short e2e systemd ## everything: lint, unit tests, short fuzzing, end-to-end tests, systemd
 
 deps: ## install what the tests need (Debian, as root), or say what is missing

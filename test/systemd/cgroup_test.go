@@ -17,10 +17,11 @@ func (s *service) cgroup(pid int) string {
 	return strings.TrimSpace(s.Run("sed", "-n", "s/^0:://p", "/proc/"+strconv.Itoa(pid)+"/cgroup"))
 }
 
-// members are the processes of a cgroup, those below it included.
+// members are the processes of a cgroup, those below it included. A group may go
+// while it is looked at.
 func (s *service) members(group string) []string {
 	s.t.Helper()
-	return strings.Fields(s.Shell("cd /sys/fs/cgroup; [ -d ." + group + " ] || exit 0; find ." + group + " -name cgroup.procs -exec cat {} +"))
+	return strings.Fields(s.Shell("cd /sys/fs/cgroup; [ -d ." + group + " ] || exit 0; find ." + group + " -name cgroup.procs -exec cat {} + || :"))
 }
 
 // TestLeaves looks where processes are: each instance with all that it has
