@@ -15,6 +15,11 @@
 //
 //   - A configuration is read and checked in the goroutine of whoever asks, one
 //     at a time; the supervisor sees only plans that are valid.
+//   - What a daemon leaves behind, however it ends, its successor takes over or
+//     ends (predecessor.go; salvage.go where nothing but the files, or a list of
+//     processes, is left), and does so before it starts anything. A successor that
+//     can not do all of it does none (descriptors.go).
+//   - That the daemon before has crashed is saved before anything else happens.
 //   - What is missing on a machine (rights, a runtime directory for the group, a
 //     port) is told in one line each, and the rest works.
 //
