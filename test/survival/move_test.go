@@ -76,7 +76,7 @@ func TestMove(t *testing.T) {
 		}
 		s.await(under, 2)
 		// Before the idle connections speak.
-		s.everythingMoved(takeOvers)
+		s.everythingMoved()
 	})
 	s.unbroken(report)
 	streams := flows.end()
@@ -91,14 +91,13 @@ func TestMove(t *testing.T) {
 	s.tellLives(takeOvers)
 }
 
-// everythingMoved fails the test unless the newest worker has got the idle
-// connections and the lasting ones from the one before.
-func (s *scene) everythingMoved(takeOvers int) {
+// everythingMoved waits for the worker to tell, as it does each second, that it
+// has got the idle connections from the one before.
+func (s *scene) everythingMoved() {
 	s.t.Helper()
-	w := s.Status().Workers[0]
-	if least := uint64(times(100, 1000)); w.MovedIn < least {
-		s.t.Errorf("after %d take-overs the worker has taken over %d connections: %+v", takeOvers, w.MovedIn, w)
-	}
+	s.Await("the worker to have taken over the idle connections", func() bool {
+		return s.Status().Workers[0].MovedIn >= uint64(times(100, 1000))
+	})
 }
 
 // left is what the daemon says when a worker that was told to drain has gone.
@@ -234,10 +233,7 @@ func TestMoveOfTenThousand(t *testing.T) {
 		for n := range 5 {
 			s.upgrade(two[n%2])
 			s.awaitOneWorker()
-			w := s.Status().Workers[0]
-			if w.MovedIn < 10_000 {
-				t.Errorf("%d were moved", w.MovedIn)
-			}
+			s.Await("all to be moved", func() bool { return s.Status().Workers[0].MovedIn >= 10_000 })
 		}
 		s.await(under, 2)
 	})
