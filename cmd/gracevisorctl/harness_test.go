@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -67,7 +68,6 @@ type fakeDaemon struct {
 	mu sync.Mutex
 	answers
 	asked    []control.Request
-	jobs     []control.Job
 	canceled []uint32
 	feed     control.Feed
 }
@@ -78,6 +78,7 @@ type answers struct {
 	start   func(req control.Request) (*control.Operation, error)
 	output  func(n int, follow bool) ([]control.OutputLine, <-chan control.OutputLine, error)
 	version control.Version
+	jobs    []control.Job
 }
 
 // change changes what the daemon does from now on.
@@ -148,6 +149,13 @@ func (f *fakeDaemon) CancelJob(_ context.Context, id uint32, _ string) error {
 		}
 	}
 	return &control.Error{Code: control.CodeNoSuchJob, Message: "no job has this number"}
+}
+
+// calledOff are the jobs that were called off.
+func (f *fakeDaemon) calledOff() []uint32 {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Clone(f.canceled)
 }
 
 func (f *fakeDaemon) Watch() *control.Watch { return f.feed.Watch() }

@@ -16,10 +16,12 @@ func TestJobs(t *testing.T) {
 	if got := f.run(t, "list-jobs"); got.status != exitDone || got.out != "JOB  TYPE  APP  STATE  SINCE\n" {
 		t.Errorf("%+v", got)
 	}
-	f.jobs = []control.Job{
-		{ID: 7, Verb: control.VerbReload, State: control.JobRunning, Since: sampleTime},
-		{ID: 8, Verb: control.VerbReload, App: "demo\x1b[2J", State: control.JobWaiting, Since: sampleTime},
-	}
+	f.change(func(a *answers) {
+		a.jobs = []control.Job{
+			{ID: 7, Verb: control.VerbReload, State: control.JobRunning, Since: sampleTime},
+			{ID: 8, Verb: control.VerbReload, App: "demo\x1b[2J", State: control.JobWaiting, Since: sampleTime},
+		}
+	})
 	golden(t, "jobs.json", f.run(t, "--json", "list-jobs").out)
 	got := f.run(t, "list-jobs")
 	for _, want := range []string{"7    reload  -", `8    reload  demo\x1b[2J  waiting`} {
@@ -27,8 +29,8 @@ func TestJobs(t *testing.T) {
 			t.Errorf("no %q in\n%s", want, got.out)
 		}
 	}
-	if got := f.run(t, "cancel", "7", "8"); got.status != exitDone || got.out != "job 7: canceled\njob 8: canceled\n" || len(f.canceled) != 2 {
-		t.Errorf("%+v; canceled %v", got, f.canceled)
+	if got := f.run(t, "cancel", "7", "8"); got.status != exitDone || got.out != "job 7: canceled\njob 8: canceled\n" || len(f.calledOff()) != 2 {
+		t.Errorf("%+v; canceled %v", got, f.calledOff())
 	}
 	if got := f.run(t, "cancel", "9"); got.status != exitFailed || !strings.Contains(got.err, "no job has this number") {
 		t.Errorf("%+v", got)
