@@ -50,7 +50,7 @@ func TestTCPHalfClose(t *testing.T) {
 	box.Start()
 	box.AwaitServing("demo")
 	l := startLoad(t, load.Options{
-		Address: app.Address(), Clients: map[load.Kind]int{load.TCP: 4}, PerConnection: 1, MaxRequests: 25,
+		Address: app.Address(), Clients: map[load.Kind]int{load.TCP: 4}, PerConnection: 1,
 	})
 	awaitRequests(t, l, 20)
 	noFailures(t, l) // its farewell is a half-close, which the app answers with its own
