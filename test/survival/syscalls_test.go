@@ -1,6 +1,7 @@
 package survival
 
 import (
+	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
@@ -8,6 +9,7 @@ import (
 	"syscall"
 	"testing"
 
+	"gracevisor/internal/control"
 	"gracevisor/test/harness"
 )
 
@@ -74,9 +76,15 @@ func (s *scene) restartUntil(call string, when int) (killed bool) {
 			killed = true
 			return true
 		}
-		status := s.Ctl("--json", "status", web)
-		return status.Status == 0 && strings.Contains(status.Stdout, `"state": "serving"`) &&
-			!strings.Contains(status.Stdout, fmt.Sprintf(`"pid": %d`, was))
+		r := s.Ctl("--json", "status", web)
+		var status control.Status
+		if r.Status != 0 || json.Unmarshal([]byte(r.Stdout), &status) != nil || len(status.Apps) != 1 {
+			return false
+		}
+		a := status.Apps[0]
+		// The tracer may also have killed each launcher, which it follows.
+		failed := strings.Contains(a.LastError, "killed by SIGKILL")
+		return a.State == "serving" && len(a.Instances) == 1 && (failed || a.Instances[0].PID != was)
 	})
 	if killed {
 		s.service.Wait()
