@@ -3,7 +3,6 @@ package daemon
 import (
 	"log/slog"
 	"os"
-	"strings"
 	"time"
 )
 
@@ -42,10 +41,14 @@ func (p *predecessor) noteCrash(log *slog.Logger, served bool) {
 	}
 }
 
-// workerLives reports whether one of the workers whose pidfds were kept lives.
-func workerLives(kept map[string]*os.File) bool {
-	for name, file := range kept {
-		if strings.HasPrefix(name, "worker/") && isPidfd(name) && signalPidfd(file, 0) == nil {
+// served reports whether a worker lives that goes by a table. One that was just
+// being started serves nobody until we go on.
+func (p *predecessor) served(kept map[string]*os.File) bool {
+	if p == nil || p.state == nil {
+		return false
+	}
+	for _, generation := range p.state.Serving() {
+		if pidfd := kept[namesOfWorker(generation).pidfd]; pidfd != nil && signalPidfd(pidfd, 0) == nil {
 			return true
 		}
 	}

@@ -99,7 +99,7 @@ func Run(o Options) error {
 	early.replay(d.log)
 	d.log.Info("starting", "version", version.String(), "pid", os.Getpid(), "configuration", plan.File, "apps", len(plan.Apps))
 	if !executed {
-		predecessor.noteCrash(d.log, workerLives(kept))
+		predecessor.noteCrash(d.log, predecessor.served(kept))
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()

@@ -163,6 +163,16 @@ func unless(without, plan *config.App) *config.App {
 	return plan
 }
 
+// Serving are the generations of the workers that went by a table.
+func (s *State) Serving() (generations []uint64) {
+	for _, w := range s.Workers {
+		if w.Ready && w.Ordered > 0 {
+			generations = append(generations, w.Generation)
+		}
+	}
+	return generations
+}
+
 // Encode is what ReadState reads.
 func (s *State) Encode() ([]byte, error) { return s.appendTo(nil) }
 
