@@ -134,11 +134,13 @@ func (s *Supervisor) probed(r *wire.ProbeResult) {
 	event, ok := eventOf(r.Verdict)
 	if !ok {
 		event = lifecycle.Passed
-		i.err = ""
 	}
 	if i.state == lifecycle.Probing && event == lifecycle.Passed {
-		s.ready(i, r.Target)
+		s.ready(i, r.Target) // the error is kept: whose the port is may not be known yet
 		return
+	}
+	if event == lifecycle.Passed {
+		i.err = ""
 	}
 	s.step(i, event)
 }
