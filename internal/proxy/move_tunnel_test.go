@@ -101,6 +101,53 @@ func TestMoveOfHalfClosed(t *testing.T) {
 	})
 }
 
+// TestMoveKeepsTheBoundOfAHalf: a tunnel of which one half has ended may be silent
+// for a bounded time only, and each byte begins that anew, in another worker, too.
+func TestMoveKeepsTheBoundOfAHalf(t *testing.T) {
+	send := make(chan struct{})
+	r := newRig(t, tcpMode)
+	r.serve(newBackend(t, func(p *peer) {
+		p.rest()
+		select {
+		case <-send:
+			p.send("late")
+			<-t.Context().Done()
+		case <-t.Context().Done():
+		}
+	}).addr)
+	c := r.dial()
+	c.send("x")
+	c.Conn.(*net.TCPConn).CloseWrite()
+	eventually(t, "the end was passed on", func() bool { return r.counters().BytesIn == 1 && halfOver(r.proxy) })
+	next := r.successor()
+	r.moveTo(next)
+	r.left()
+	eventually(t, "the other worker waits with a bound", func() bool { return waitsUntil(next.proxy) > 0 })
+	before := waitsUntil(next.proxy)
+	close(send)
+	c.expect("late")
+	eventually(t, "the bound begins anew", func() bool { return waitsUntil(next.proxy) > before })
+}
+
+// waitsUntil is the deadline of the wait for the app of a proxy's only tunnel, or
+// 0 if there is none.
+func waitsUntil(p *Proxy) int64 {
+	for i := range p.sweep.shards {
+		sh := &p.sweep.shards[i]
+		sh.mu.Lock()
+		defer sh.mu.Unlock()
+		for s := range sh.socks {
+			if s.owner == nil {
+				continue
+			}
+			if t := s.owner.tunnel.Load(); t != nil {
+				return t.upstream.readBy.Load()
+			}
+		}
+	}
+	return 0
+}
+
 // halfOver reports whether a tunnel is half closed.
 func halfOver(p *Proxy) bool {
 	for i := range p.sweep.shards {
