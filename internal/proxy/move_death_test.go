@@ -1,7 +1,9 @@
 package proxy
 
 import (
+	"errors"
 	"testing"
+	"time"
 
 	"gracevisor/internal/proxy/handoff"
 )
@@ -260,6 +262,33 @@ func TestMoveOn(t *testing.T) {
 	if n := third.counters(); n.Connections != 1 || n.Requests != 1 {
 		t.Errorf("counted %+v", n)
 	}
+}
+
+// TestMoveOnInAHead: a client that has sent a part of a head gets no more time for
+// the rest when it passes through a worker that leaves itself.
+func TestMoveOnInAHead(t *testing.T) {
+	r := newRig(t, nil)
+	r.serve(gatedApp(t, "one", nil).addr)
+	client, fd := socketPair(t)
+	from, to := r.giveTo(t), r.takeFrom(t)
+	const left = time.Hour
+	h := &handoff.Connection{Kind: handoff.HTTP, App: "demo", Listener: "main", Left: left, Files: []int{fd}}
+	h.Up.Data = []byte("GET / HT")
+	var b handoff.Batch
+	if err := errors.Join(b.Add(h), from.Offer(1, &b)); err != nil {
+		t.Fatal(err)
+	}
+	from.answered(0)
+	r.proxy.Drain()
+	if err := from.Commit(1); err != nil {
+		t.Fatal(err)
+	}
+	o := to.offered()
+	defer closeOffer(o)
+	if got := o.Connections[0]; string(got.Up.Data) != "GET / HT" || got.Left <= 0 || got.Left > left {
+		t.Errorf("moved on with %q and %s left", got.Up.Data, got.Left)
+	}
+	client.Close()
 }
 
 // TestAnotherMover: who is told to move to another worker gives it what the

@@ -27,8 +27,9 @@ func (c *conn) stopBetween() bool {
 	if c.x != nil && c.x.in.len() > handoff.MaxData {
 		return false
 	}
+	by := c.resumeBy // of a wait that it came here in the middle of, and has not gone on with
 	c.stop()
-	c.resumeBy = 0
+	c.resumeBy = by
 	return true
 }
 
