@@ -72,6 +72,29 @@ func onBus(t *testing.T, apps ...app) *service {
 	return s
 }
 
+// TestBusOnceInstalled: the bus knows the policy when the daemon is started first,
+// also one that does not notice new files by itself. dpkg runs the trigger of dbus
+// after the script of the package, where apt may run it before.
+func TestBusOnceInstalled(t *testing.T) {
+	t.Parallel()
+	s := boot(t)
+	for _, watched := range []string{"system.d", "system-services"} { // it watches what is below
+		s.Run("cp", "-a", "/usr/share/dbus-1/"+watched, "/root/"+watched)
+		s.Run("mount", "--bind", "/root/"+watched, "/usr/share/dbus-1/"+watched)
+	}
+	deb, err := s.putDeb(firstVersion)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Run("dpkg", "--install", deb)
+	s.awaitName()
+	for _, entry := range s.Journal("--unit=" + daemonUnit) {
+		if strings.Contains(entry["MESSAGE"], "not on D-Bus") {
+			t.Errorf("the daemon says: %s", entry["MESSAGE"])
+		}
+	}
+}
+
 // TestBusReads asks for all that can be asked for.
 func TestBusReads(t *testing.T) {
 	t.Parallel()

@@ -122,6 +122,20 @@ func (s *service) install(version string) string {
 
 // tryInstall may be called from any goroutine.
 func (s *service) tryInstall(version string) (string, error) {
+	there, err := s.putDeb(version)
+	if err != nil {
+		return "", err
+	}
+	result := s.Try("apt-get", "install", "--yes", "--allow-downgrades", "-o", "Dpkg::Use-Pty=0", there)
+	if result.Code != 0 {
+		return "", fmt.Errorf("%v", result)
+	}
+	return result.Stdout + result.Stderr, nil
+}
+
+// putDeb copies the package of a version into the machine, and returns its path
+// there.
+func (s *service) putDeb(version string) (string, error) {
 	path, err := built.deb(version)
 	if err != nil {
 		return "", err
@@ -134,11 +148,7 @@ func (s *service) tryInstall(version string) (string, error) {
 	if result := s.TryInput(string(deb), "dd", "status=none", "of="+there); result.Code != 0 {
 		return "", fmt.Errorf("%v", result)
 	}
-	result := s.Try("apt-get", "install", "--yes", "--allow-downgrades", "-o", "Dpkg::Use-Pty=0", there)
-	if result.Code != 0 {
-		return "", fmt.Errorf("%v", result)
-	}
-	return result.Stdout + result.Stderr, nil
+	return there, nil
 }
 
 // awaitDaemon waits until the daemon is up, and fails the test once it has failed
