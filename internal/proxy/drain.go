@@ -26,8 +26,22 @@ func (p *Proxy) Drain() {
 }
 
 // parting reports whether the client has to be told that its connection ends
-// with this answer: the proxy leaves, and the connection is not to be moved.
-func (c *conn) parting() bool { return c.proxy.draining.Load() && !c.freeze.Load() }
+// with this answer: the proxy leaves, and the connection is not to be moved, or
+// there is nobody any more who takes it.
+func (c *conn) parting() bool {
+	return c.proxy.draining.Load() && !(c.freeze.Load() && c.proxy.moving())
+}
+
+// moving reports whether there is a mover that takes connections.
+func (p *Proxy) moving() bool {
+	m := p.mover.Load()
+	if m == nil {
+		return false
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return !m.closed
+}
 
 // Drained is closed when Drain was called and the last client connection has
 // ended.

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -47,6 +48,30 @@ func TestDeathOfTheReceiver(t *testing.T) {
 			r.left()
 		})
 	}
+}
+
+// TestDeathOfTheReceiverInARequest: a connection that was to be moved after its
+// answer, and that nobody takes any more, ends with it.
+func TestDeathOfTheReceiverInARequest(t *testing.T) {
+	gate := make(chan struct{})
+	r := newRig(t, nil)
+	r.serve(gatedApp(t, "one", gate).addr)
+	c := r.dial()
+	c.send("GET /wait HTTP/1.1\r\nHost: a\r\n\r\n")
+	eventually(t, "the app has the request", func() bool {
+		n := r.counters().Instances
+		return len(n) == 1 && n[0].InFlight == 1
+	})
+	w := r.takeFrom(t)
+	r.proxy.Drain()
+	w.Close()
+	eventually(t, "it is noticed", func() bool { return !r.proxy.moving() })
+	close(gate)
+	if head := c.head(); !strings.Contains(head, "Connection: close") {
+		t.Errorf("got %q", head)
+	}
+	c.expect("one")
+	r.left()
 }
 
 // TestDeathOfTheReceiverInATunnel: it goes on where it was.
