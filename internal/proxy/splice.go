@@ -9,9 +9,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// pipeSize is asked for, F_SETPIPE_SZ of fcntl(2). Where the user's share of
-// pipe memory is used up (pipe(7)) the pipe stays smaller.
-const pipeSize = 256 << 10
+// pipeSize is asked for, F_SETPIPE_SZ of fcntl(2): as much as anybody gets by
+// default (fs.pipe-max-size), so that a body of 1 MiB goes through at once. Where
+// the user's share of pipe memory is used up (pipe(7), 64 MiB by default) a pipe
+// stays as it is made, or is of no use.
+const pipeSize = 1 << 20
 
 // errNoPipe says that the system has no pipe to give.
 var errNoPipe = errors.New("make pipe: none to be had")
@@ -57,10 +59,16 @@ func newPipe() *pipe {
 	if err := unix.Pipe2(fds[:], unix.O_CLOEXEC|unix.O_NONBLOCK); err != nil {
 		return nil
 	}
-	p := &pipe{r: fds[0], w: fds[1], size: 64 << 10}
-	if n, err := unix.FcntlInt(uintptr(p.w), unix.F_SETPIPE_SZ, pipeSize); err == nil {
-		p.size = n
+	p := &pipe{r: fds[0], w: fds[1]}
+	size, err := unix.FcntlInt(uintptr(p.w), unix.F_SETPIPE_SZ, pipeSize)
+	if err != nil {
+		size, err = unix.FcntlInt(uintptr(p.w), unix.F_GETPIPE_SZ, 0)
 	}
+	if err != nil || size < spliceFrom {
+		p.close()
+		return nil
+	}
+	p.size = size
 	return p
 }
 
