@@ -12,10 +12,12 @@ import (
 	"gracevisor/test/load"
 )
 
+// lastWords are what a version that does not start has to say.
+const lastWords = "what the operator is to read"
+
 // TestBadVersions restarts an app with versions of it that do not start. The
 // old one serves on, and the operator is told why.
 func TestBadVersions(t *testing.T) {
-	const lastWords = "what the operator is to read"
 	cases := []struct {
 		name, flags  string
 		startTimeout any
@@ -62,11 +64,16 @@ func TestBadVersions(t *testing.T) {
 	}
 }
 
-// killCandidate kills the instance that is starting beside the one that serves.
+// killCandidate kills the instance that is starting beside the one that serves,
+// when it has had its say.
 func killCandidate(t *testing.T, box *harness.Box) {
 	t.Helper()
 	app := box.AwaitApp("demo", "start an instance", func(a control.AppStatus) bool {
 		return len(a.Instances) == 2 && a.Instances[1].PID != 0 && a.Instances[1].State == "probing"
+	})
+	box.Await("last words", func() bool {
+		said, err := os.ReadFile(filepath.Join(box.Dir, "log", "app_demo.err"))
+		return err == nil && strings.Contains(string(said), lastWords)
 	})
 	if err := syscall.Kill(app.Instances[1].PID, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
