@@ -8,6 +8,8 @@ import (
 	"syscall"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"gracevisor/internal/control"
 	"gracevisor/test/harness"
 	"gracevisor/test/load"
@@ -28,9 +30,7 @@ func TestCrash(t *testing.T) {
 	busy := startLoad(t, load.Options{Address: app.Address(), Clients: load.Mix(12)})
 	idle := startLoad(t, load.Options{Address: app.Address(), Clients: map[load.Kind]int{load.Idle: 4, load.IdleKept: 4}})
 	for range crashes {
-		if err := syscall.Kill(old.PID, syscall.SIGKILL); err != nil {
-			t.Fatal(err)
-		}
+		killed(t, old.PID)
 		after := startLoad(t, load.Options{Address: app.Address(), Clients: map[load.Kind]int{load.Get: 8}, MaxRequests: 5})
 		awaitRequests(t, after, 1)
 		noFailures(t, after)
@@ -54,6 +54,30 @@ func TestCrash(t *testing.T) {
 	}
 	if status := box.Status("demo").Apps[0]; status.Restarts != crashes {
 		t.Errorf("%d restarts counted, not %d", status.Restarts, crashes)
+	}
+}
+
+// killed kills a process and returns when it is dead, which is before anybody has
+// noticed: kill(2) returns while it may still accept, and what it accepts then is
+// in flight on it as it dies.
+func killed(t *testing.T, pid int) {
+	t.Helper()
+	pidfd, err := unix.PidfdOpen(pid, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(pidfd)
+	if err := unix.PidfdSendSignal(pidfd, unix.SIGKILL, nil, 0); err != nil {
+		t.Fatal(err)
+	}
+	// Readable when all its threads have ended, and their files are closed.
+	dead := []unix.PollFd{{Fd: int32(pidfd), Events: unix.POLLIN}}
+	n, err := unix.Poll(dead, 30_000)
+	for err == unix.EINTR {
+		n, err = unix.Poll(dead, 30_000)
+	}
+	if n != 1 {
+		t.Fatalf("pid %d lives on: %v", pid, err)
 	}
 }
 
