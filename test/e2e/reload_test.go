@@ -2,10 +2,12 @@ package e2e
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
 
+	"gracevisor/internal/control"
 	"gracevisor/test/harness"
 	"gracevisor/test/load"
 )
@@ -40,6 +42,9 @@ func TestReloadUnderLoad(t *testing.T) {
 	if a, err := last.end(); err != nil || a.status != 200 {
 		t.Errorf("a request to an app that was removed meanwhile: %+v, %v", a, err)
 	}
+	box.Await("the removed app to be gone", func() bool {
+		return !slices.ContainsFunc(box.Status().Apps, func(a control.AppStatus) bool { return a.Name == "removed" })
+	})
 	now := pids(box)
 	if now["kept"] != before["kept"] || now["tcp"] != before["tcp"] {
 		t.Errorf("an update has restarted apps that did not change: %v, before %v", now, before)
