@@ -31,7 +31,7 @@ func TestCrash(t *testing.T) {
 	idle := startLoad(t, load.Options{Address: app.Address(), Clients: map[load.Kind]int{load.Idle: 4, load.IdleKept: 4}})
 	for range crashes {
 		killed(t, old.PID)
-		after := startLoad(t, load.Options{Address: app.Address(), Clients: map[load.Kind]int{load.Get: 8}, MaxRequests: 5})
+		after := startLoad(t, load.Options{Address: app.Address(), Clients: map[load.Kind]int{load.Get: 8}})
 		awaitRequests(t, after, 1)
 		noFailures(t, after)
 		now := harness.Active(box.AwaitApp("demo", "serve anew", func(a control.AppStatus) bool {
