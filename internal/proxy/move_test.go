@@ -54,9 +54,10 @@ func TestMoveBetweenRequests(t *testing.T) {
 		c.stays("one")
 	}
 	r.left()
-	if n := next.proxy.Counters(); n.Connections != 5 || n.MovedIn != 5 {
-		t.Errorf("counted %+v", n)
-	}
+	eventually(t, "all are counted where they went", func() bool {
+		n := next.proxy.Counters()
+		return n.Connections == 5 && n.MovedIn == 5
+	})
 	if n := r.proxy.Counters(); n.MovedOut != 5 {
 		t.Errorf("counted %+v", n)
 	}
