@@ -171,7 +171,7 @@ type (
 	workerTick struct{ worker *worker }
 	// workerDrainTimedOut: a worker that drains has had its time.
 	workerDrainTimedOut struct{ worker *worker }
-	// workerDue: a new worker may be started.
+	// workerDue: a worker may be started again, if one is wanted.
 	workerDue struct{}
 
 	// shutdownTimeout: what has not ended by now is killed.
@@ -179,9 +179,11 @@ type (
 )
 
 func (m askStatus) deliver(s *Supervisor)    { m.reply <- s.status(m.apps) }
-func (m askOperation) deliver(s *Supervisor) { m.reply <- s.operate(m.request) }
-func (m askApply) deliver(s *Supervisor)     { m.reply <- s.apply(m.plan, m.request, m.ended) }
-func (m askReexec) deliver(s *Supervisor)    { m.reply <- s.beginReexec(m.request) }
+func (m askOperation) deliver(s *Supervisor) { answerOnceSaved(s, m.reply, s.operate(m.request)) }
+func (m askApply) deliver(s *Supervisor) {
+	answerOnceSaved(s, m.reply, s.apply(m.plan, m.request, m.ended))
+}
+func (m askReexec) deliver(s *Supervisor)    { answerOnceSaved(s, m.reply, s.beginReexec(m.request)) }
 func (m reexecFailed) deliver(s *Supervisor) { s.reexecFailed(m.operation, m.why) }
 func (m askJobs) deliver(s *Supervisor)      { m.reply <- s.listJobs() }
 func (m askCancel) deliver(s *Supervisor)    { m.reply <- s.cancelJob(m.id, m.caller) }
@@ -231,7 +233,11 @@ func (m workerSaid) deliver(s *Supervisor)    { s.workerSaid(m.worker, m.said) }
 func (m workerHungUp) deliver(s *Supervisor)  { s.workerHungUp(m.worker, m.err) }
 func (m workerExited) deliver(s *Supervisor)  { s.workerExited(m.worker, m.exit) }
 func (m workerTick) deliver(s *Supervisor)    { s.checkWorker(m.worker) }
-func (m workerDue) deliver(s *Supervisor)     { s.startWorker() }
+func (m workerDue) deliver(s *Supervisor) {
+	if s.wantsWorker() {
+		s.startWorker()
+	}
+}
 func (m workerDrainTimedOut) deliver(s *Supervisor) {
 	s.workerDrainTimedOut(m.worker)
 }

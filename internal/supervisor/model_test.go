@@ -240,7 +240,7 @@ func (m *model) upsetProcess(app string) string {
 func (m *model) upsetWorker() string {
 	workers := m.livingWorkers()
 	if len(workers) < 3 && m.chance(5) {
-		m.s.post(workerDue{})
+		m.s.post(anotherWorker{})
 		return "another worker"
 	}
 	if len(workers) == 0 {

@@ -8,7 +8,8 @@ import (
 	"gracevisor/internal/control"
 )
 
-// tell passes a notice on to whoever watches.
+// tell keeps a notice for whoever watches until the state that it tells of is
+// saved: the number of a job must not be given to another one after a crash.
 func (s *Supervisor) tell(n control.Notice) {
 	if s.feed == nil || !s.feed.Watched() {
 		return
@@ -16,12 +17,21 @@ func (s *Supervisor) tell(n control.Notice) {
 	if n.Time.IsZero() {
 		n.Time = time.Now()
 	}
-	s.feed.Tell(n)
+	s.untold = append(s.untold, n)
 }
 
-// tellChanges tells of the apps that have changed since it was last called, and
-// of the daemon, if that has. It is called when all messages that wait are dealt
-// with, so that what is only passed through is not told.
+// tellNews passes on what was kept, and tells of the apps that have changed since
+// it was last called, and of the daemon, if that has. It is called when all
+// messages that wait are dealt with, so that what is only passed through is not
+// told.
+func (s *Supervisor) tellNews() {
+	s.tellChanges()
+	for _, n := range s.untold {
+		s.feed.Tell(n)
+	}
+	s.untold = nil
+}
+
 func (s *Supervisor) tellChanges() {
 	if s.feed == nil || !s.feed.Watched() {
 		return

@@ -31,6 +31,7 @@ type rig struct {
 	life      *life
 	lives     []*life
 	meanwhile func()
+	build     string // of the supervisors from now on
 
 	// mu is the innermost lock: workers and processes are not asked under it.
 	mu         sync.Mutex

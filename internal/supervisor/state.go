@@ -234,6 +234,12 @@ func (s *Supervisor) onceSaved(f func()) {
 	s.afterSave = append(s.afterSave, f)
 }
 
+// answerOnceSaved answers when the state at hand is saved: the number of a job
+// that is known outside must not be given to another one after a crash.
+func answerOnceSaved[T any](s *Supervisor, reply chan<- T, answer T) {
+	s.onceSaved(func() { reply <- answer })
+}
+
 // changed notes that an app has to be encoded again.
 func (s *Supervisor) changed(a *app) {
 	a.encoded, a.news = nil, true

@@ -72,8 +72,10 @@ type Supervisor struct {
 	// updateDue: after that the configuration has yet to be applied.
 	planned, updateDue bool
 	jobs               jobs
-	// feed takes the news, or is nil; toldState is what it knows of the daemon.
+	// feed takes the news, or is nil; untold are those that it has yet to get,
+	// and toldState is what it knows of the daemon.
 	feed      *control.Feed
+	untold    []control.Notice
 	toldState control.DaemonState
 	// restoring counts the apps of a predecessor that have yet to get their
 	// listeners back.
@@ -155,7 +157,7 @@ func (s *Supervisor) Run() {
 	}
 	s.settle()
 	s.save()
-	s.tellChanges()
+	s.tellNews()
 	for !s.finished {
 		s.handle(<-s.inbox)
 	}
@@ -187,7 +189,7 @@ func (s *Supervisor) handle(m message) {
 			s.publish()
 			s.settle()
 			s.save()
-			s.tellChanges()
+			s.tellNews()
 			return
 		}
 	}

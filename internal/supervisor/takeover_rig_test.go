@@ -1,6 +1,7 @@
 package supervisor
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -40,7 +41,7 @@ func (r *rig) begin(o Options) {
 	}
 	o.Log = slog.New(journalHandler{rig: r, life: l})
 	o.System = l.system()
-	o.Version = "test"
+	o.Version = cmp.Or(r.build, "test")
 	o.Feed = new(control.Feed)
 	l.watch = o.Feed.Watch() // a door watches from before the beginning
 	if o.Inherited != nil {

@@ -64,6 +64,50 @@ func TestTakeOver(t *testing.T) {
 	})
 }
 
+// TestTakeOverByAnotherBuild: a worker of it is tried until one serves, and until
+// then the old one does.
+func TestTakeOverByAnotherBuild(t *testing.T) {
+	eachWay(t, plan(newApp("demo", 8080)), func(r *rig, takeOver func()) {
+		r.alone("demo")
+		old := r.worker(1)
+		r.failWorkers(true)
+		r.build = "another"
+		takeOver()
+		r.pass(time.Minute)
+		if n := r.count("log ERROR cannot start worker"); n < 20 || n > 200 {
+			r.t.Errorf("tried %d times in a minute", n)
+		}
+		if got := old.request("demo"); got != "demo/1" || old.isDraining() {
+			r.t.Errorf("a request goes to %q:\n%s", got, r.tale())
+		}
+		r.failWorkers(false)
+		r.await("the old worker to drain", old.isDraining)
+		old.answered("demo/1")
+		r.pass(time.Minute)
+		if n := len(r.allWorkers()); n != 2 {
+			r.t.Errorf("%d workers were started:\n%s", n, r.tale())
+		}
+	})
+}
+
+// TestCrashesBesideAStartingWorker: whoever ends meanwhile, one worker is started.
+func TestCrashesBesideAStartingWorker(t *testing.T) {
+	eachWay(t, plan(newApp("demo", 8080)), func(r *rig, takeOver func()) {
+		r.alone("demo")
+		r.failWorkers(true)
+		r.build = "another"
+		takeOver()
+		r.pass(time.Minute) // the next is due some time from now
+		r.worker(1).die()
+		r.failWorkers(false)
+		r.pass(time.Minute)
+		if n := len(r.allWorkers()); n != 2 {
+			r.t.Errorf("%d workers were started:\n%s", n, r.tale())
+		}
+		r.alone("demo")
+	})
+}
+
 // TestTakeOverInARestart: at each stage of it, requests go on, and it comes to
 // its end.
 func TestTakeOverInARestart(t *testing.T) {
@@ -107,8 +151,8 @@ func TestTakeOverInTheSwitch(t *testing.T) {
 		}
 		r.process("demo/2").end(exitOne) // the old one is there still
 		w.speak()
-		if w.request("demo") == "" {
-			r.settle()
+		if taken := w.request("demo"); taken != "" {
+			w.answered(taken)
 		}
 		if n := r.alone("demo"); n != 3 {
 			r.t.Errorf("instance %d serves", n)

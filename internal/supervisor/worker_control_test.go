@@ -62,10 +62,16 @@ func (r *rig) worker(generation uint64) *fakeWorker {
 	return found
 }
 
+// anotherWorker is a message of the tests: a worker is started beside those that
+// there are.
+type anotherWorker struct{}
+
+func (anotherWorker) deliver(s *Supervisor) { s.startWorker() }
+
 // secondWorker has another generation serve beside the first.
 func (r *rig) secondWorker() *fakeWorker {
 	r.t.Helper()
-	r.s.post(workerDue{})
+	r.s.post(anotherWorker{})
 	return r.worker(2)
 }
 

@@ -167,6 +167,18 @@ func (s *Supervisor) newestWorker() *worker {
 	return newest
 }
 
+// wantsWorker reports whether no worker of this build serves, and none is on its
+// way.
+func (s *Supervisor) wantsWorker() bool {
+	for _, w := range s.workers {
+		if !w.ready && !w.gone {
+			return false
+		}
+	}
+	newest := s.newestWorker()
+	return newest == nil || newest.build != s.version
+}
+
 // drainedBy notes that a worker has no request on an instance any more.
 func (s *Supervisor) drainedBy(w *worker, m *wire.Drained) {
 	i := s.instanceByID(m.Instance)
@@ -261,13 +273,10 @@ func (s *Supervisor) workerGone(w *worker) {
 		s.checkStopped()
 		return
 	}
-	if newest := s.newestWorker(); newest != nil {
-		if newest.generation < w.generation {
-			s.probeAgain() // that was what the other did
-		}
-		return
+	if newest := s.newestWorker(); newest != nil && newest.generation < w.generation {
+		s.probeAgain() // that was what the other did
 	}
-	if w.draining {
+	if w.draining || !s.wantsWorker() {
 		return
 	}
 	pause := min(s.workerCrashes.pause(time.Since(w.began)), longestWorkerPause)

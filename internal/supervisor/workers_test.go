@@ -175,7 +175,7 @@ func TestBurstCostsTwoTables(t *testing.T) {
 func TestEveryWorkerIsToldToProbeNoMore(t *testing.T) {
 	run(t, plan(newApp("demo", 8080, checked)), func(r *rig) {
 		w, _ := switching(r) // its table is not acknowledged, so no other goes out
-		r.s.post(workerDue{})
+		r.s.post(anotherWorker{})
 		r.await("worker 2", func() bool { return len(r.allWorkers()) == 2 && r.allWorkers()[1].probing("demo/2") })
 		r.process("demo/2").end(exitOne)
 		r.pass(time.Second)

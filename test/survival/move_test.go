@@ -124,8 +124,8 @@ func (s *scene) tellLives(takeOvers int) {
 }
 
 // TestWorkerCrashInAMove kills either worker at random points of a move. What it
-// has may be cut; but whoever gets bytes gets the right ones, once, and what the
-// other worker has goes on.
+// has may be cut; but whoever gets bytes gets the right ones, once, what the
+// other worker has goes on, and a worker of the new build takes over.
 func TestWorkerCrashInAMove(t *testing.T) {
 	t.Parallel()
 	two := builds(t, "99.0.0")
@@ -157,6 +157,10 @@ func TestWorkerCrashInAMove(t *testing.T) {
 			t.Errorf("killed %s: %v", map[bool]string{true: "the old worker", false: "the new worker"}[victim == old.PID], err)
 		}
 		t.Logf("cut: %d of %d flows", report.Failures(), report.Requests())
+		s.Await("the successor to serve alone", func() bool {
+			w := s.Status().Workers
+			return len(w) == 1 && w[0].Generation > old.Generation && w[0].State == control.WorkerServing
+		})
 		s.awaitSettled()
 	}
 	s.asBefore(before)
