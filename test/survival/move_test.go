@@ -133,8 +133,8 @@ func TestWorkerCrashInAMove(t *testing.T) {
 	s := flowing(t)
 	before := s.holds(s.Status().PID)
 	for n := range times(4, 40) {
-		flows := s.flow(2)
 		idle := s.connect(500) // so that a move takes its time
+		flows := s.flow(2)
 		flows.await()
 		old := s.Status().Workers[0]
 		s.ReplaceBinary(two[n%2])
