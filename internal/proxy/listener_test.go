@@ -84,6 +84,7 @@ func TestListenersOfATable(t *testing.T) {
 		t.Errorf("a missing listener: %v", err)
 	}
 	kept := r.dial()
+	eventually(t, "it is accepted", func() bool { return r.proxy.Counters().Connections == 1 })
 	r.front = second
 	if got := r.dial().get("/"); got != "503 Service Unavailable\n" {
 		t.Errorf("got %q", got)
