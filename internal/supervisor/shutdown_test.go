@@ -76,28 +76,25 @@ func TestSecondStopIsAtOnce(t *testing.T) {
 
 // TestShutdownAtAnyTime: whatever is under way when it comes.
 func TestShutdownAtAnyTime(t *testing.T) {
-	for name, prepare := range map[string]func(*rig){
-		"before there is a worker":   func(*rig) {},
-		"while workers do not start": func(r *rig) { r.failWorkers(true); r.pass(time.Minute) },
-		"while an app is cloned": func(r *rig) {
-			r.always("demo", behaviour{cloneTakes: 10 * time.Second})
-			r.pass(time.Second)
-		},
-		"while an app is not ready": func(r *rig) {
-			r.always("demo", behaviour{readyAfter: never})
-			r.pass(time.Second)
-		},
-		"when an app has failed": func(r *rig) {
-			r.always("demo", behaviour{launchErr: context.Canceled})
-			r.reaches("demo", "failed")
-		},
-		"in the switch":          func(r *rig) { switching(r) },
-		"while a worker is deaf": func(r *rig) { r.alone("demo"); r.worker(1).hang(true) },
-		"when a worker has died": func(r *rig) { r.alone("demo"); r.worker(1).die() },
+	type stage struct {
+		demo      behaviour // of all its instances
+		when      func(*rig)
+		noWorkers bool
+	}
+	for name, at := range map[string]stage{
+		"before there is a worker":   {when: func(*rig) {}},
+		"while workers do not start": {when: func(r *rig) { r.pass(time.Minute) }, noWorkers: true},
+		"while an app is cloned":     {demo: behaviour{cloneTakes: 10 * time.Second}, when: func(r *rig) { r.pass(time.Second) }},
+		"while an app is not ready":  {demo: behaviour{readyAfter: never}, when: func(r *rig) { r.pass(time.Second) }},
+		"when an app has failed":     {demo: behaviour{launchErr: context.Canceled}, when: func(r *rig) { r.reaches("demo", "failed") }},
+		"in the switch":              {when: func(r *rig) { switching(r) }},
+		"while a worker is deaf":     {when: func(r *rig) { r.alone("demo"); r.worker(1).hang(true) }},
+		"when a worker has died":     {when: func(r *rig) { r.alone("demo"); r.worker(1).die() }},
 	} {
 		t.Run(name, func(t *testing.T) {
-			run(t, plan(newApp("demo", 8080)), func(r *rig) {
-				prepare(r)
+			prepare := func(r *rig) { r.always("demo", at.demo); r.failWorkers(at.noWorkers) }
+			runWith(t, plan(newApp("demo", 8080)), prepare, func(r *rig) {
+				at.when(r)
 				r.s.Stop()
 				r.ends()
 			})
