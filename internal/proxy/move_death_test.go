@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"gracevisor/internal/proxy/handoff"
 )
 
@@ -286,6 +288,30 @@ func TestMoveOn(t *testing.T) {
 	c.stays("one")
 	if n := third.counters(); n.Connections != 1 || n.Requests != 1 {
 		t.Errorf("counted %+v", n)
+	}
+}
+
+// TestMoveOnOfALateOne: a connection that is let in, and has its socket only when
+// the worker has told all others to stop, is moved on too.
+func TestMoveOnOfALateOne(t *testing.T) {
+	r, c := oneIdle(t)
+	client, fd := socketPair(t)
+	own, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	late, _ := r.proxy.claim(&handoff.Connection{Kind: handoff.HTTP, App: "demo", Listener: "main"})
+	next := r.successor()
+	r.moveTo(next)
+	eventually(t, "the other one is moved", func() bool { return next.counters().Connections == 1 })
+	if err := late.own(own); err != nil {
+		t.Fatal(err)
+	}
+	(&receiver{proxy: r.proxy, parked: []*conn{late}}).serve()
+	r.left()
+	for _, c := range []*peer{c, client} {
+		c.send(getRequest)
+		c.stays("one")
 	}
 }
 

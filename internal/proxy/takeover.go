@@ -108,9 +108,19 @@ func (r *receiver) serve() {
 	for _, c := range r.parked {
 		r.proxy.movedIn.Add(1)
 		r.proxy.movedBytes.Add(c.carries())
+		r.proxy.moveOn(c)
 		r.proxy.wg.Go(c.serve) // ends with the connection, which Close ends
 	}
 	r.parked = nil
+}
+
+// moveOn tells a connection that was taken over to stop if the proxy has begun to
+// leave since it was let in: it may not have been in the sweep yet when the mover
+// told all of them. Whoever leaves later finds it there.
+func (p *Proxy) moveOn(c *conn) {
+	if p.draining.Load() && p.moving() {
+		c.freeze.Store(true)
+	}
 }
 
 // drop forgets what is parked.
