@@ -3,8 +3,10 @@ package bus
 import (
 	"bufio"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net"
 	"os"
@@ -381,4 +383,21 @@ func succeeds(t *testing.T, conn *dbus.Conn, into []any, path dbus.ObjectPath, m
 	if err := conn.Object(Name, path).Call(method, 0, args...).Store(into...); err != nil {
 		t.Errorf("%s of %s: %v", method, path, err)
 	}
+}
+
+// subscribed is how many clients are remembered.
+func (d *door) subscribed(t *testing.T) int {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join(d.dir, "bus-subscribers.json"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return 0
+	}
+	var kept rememberedSubscribers
+	if err == nil {
+		err = json.Unmarshal(data, &kept)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(kept.Names)
 }

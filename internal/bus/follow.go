@@ -20,8 +20,12 @@ const (
 	lastWord = 2 * time.Second
 )
 
-// errGone says that the daemon has left the bus and not come back.
-var errGone = errors.New("the daemon has left the bus")
+var (
+	// errGone says that the daemon has left the bus and not come back.
+	errGone = errors.New("the daemon has left the bus")
+	// errUntold says that a job is over and the daemon does not say how.
+	errUntold = errors.New("the daemon, which was replaced meanwhile, does not tell how a job has ended")
+)
 
 // listen has the signals of the daemon sent to us.
 func (c *Client) listen(ctx context.Context) error {
@@ -47,7 +51,7 @@ func (c *Client) Do(ctx context.Context, req control.Request, each func(control.
 	if err != nil {
 		return err
 	}
-	w := &waiting{client: c, verb: req.Verb, began: began, jobs: jobs, each: each}
+	w := newWaiting(c, began, jobs, each)
 	if req.Verb == control.VerbKill {
 		for _, app := range req.Apps {
 			w.result(ctx, app, control.ResultDone)
@@ -65,17 +69,29 @@ func (c *Client) Do(ctx context.Context, req control.Request, each func(control.
 // waiting is for the end of jobs.
 type waiting struct {
 	client *Client
-	verb   control.Verb
 	began  time.Time
 	jobs   map[dbus.ObjectPath]string
 	each   func(control.Event)
-	// patience runs while the daemon is away, or owes us an answer.
+	// patience runs while the daemon is away, or owes us a last word.
 	patience *time.Timer
+	// owed are the jobs that have gone without a word. While there are any the
+	// daemon is back.
+	owed map[dbus.ObjectPath]bool
+	// untold: a job has ended, nobody knows how.
+	untold bool
+}
+
+// newWaiting makes one whose patience does not run.
+func newWaiting(client *Client, began time.Time, jobs map[dbus.ObjectPath]string, each func(control.Event)) *waiting {
+	w := &waiting{
+		client: client, began: began, jobs: jobs, each: each,
+		patience: time.NewTimer(comeBackTime), owed: make(map[dbus.ObjectPath]bool),
+	}
+	w.patience.Stop()
+	return w
 }
 
 func (w *waiting) run(ctx context.Context) error {
-	w.patience = time.NewTimer(comeBackTime)
-	w.patience.Stop()
 	defer w.patience.Stop()
 	for len(w.jobs) > 0 {
 		select {
@@ -87,12 +103,28 @@ func (w *waiting) run(ctx context.Context) error {
 				return err
 			}
 		case <-w.patience.C:
-			return &control.LostError{Err: errGone}
+			if len(w.owed) == 0 {
+				return &control.LostError{Err: errGone}
+			}
+			w.giveUpOwed()
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}
 	}
+	if w.untold {
+		return &control.LostError{Err: errUntold}
+	}
 	return nil
+}
+
+// giveUpOwed waits no longer for the end of jobs that have gone, but goes on
+// waiting for the others.
+func (w *waiting) giveUpOwed() {
+	for path := range w.owed {
+		delete(w.jobs, path)
+	}
+	clear(w.owed)
+	w.untold = true
 }
 
 func (w *waiting) take(ctx context.Context, s *dbus.Signal) error {
@@ -107,11 +139,15 @@ func (w *waiting) take(ctx context.Context, s *dbus.Signal) error {
 		if _, ours := w.jobs[path]; ours {
 			w.result(ctx, app, control.Result(result))
 			delete(w.jobs, path)
+			delete(w.owed, path)
+			if len(w.owed) == 0 {
+				w.patience.Stop()
+			}
 		}
 	case busName + ".NameOwnerChanged":
 		if len(s.Body) == 3 && s.Body[0] == Name {
 			if s.Body[2] == "" {
-				w.patience.Reset(comeBackTime)
+				w.wentAway()
 				return nil
 			}
 			return w.cameBack(ctx)
@@ -120,14 +156,26 @@ func (w *waiting) take(ctx context.Context, s *dbus.Signal) error {
 	return nil
 }
 
+func (w *waiting) wentAway() {
+	clear(w.owed)
+	w.patience.Reset(comeBackTime)
+}
+
 // cameBack goes on with a daemon that has the name again: it is told that we
-// listen, and asked for the jobs, of which it tells the end, or has told it.
+// listen, and asked for the jobs, of which it tells the end, or has told it. One
+// that does not answer has gone again, and the bus will say when it is back.
 func (w *waiting) cameBack(ctx context.Context) error {
 	w.patience.Stop()
-	if err := w.client.manage(ctx, "Subscribe", nil); err != nil {
-		return err
+	clear(w.owed)
+	err := w.client.manage(ctx, "Subscribe", nil)
+	var jobs []control.Job
+	if err == nil {
+		jobs, err = w.client.Jobs(ctx)
 	}
-	jobs, err := w.client.Jobs(ctx)
+	if _, gone := errors.AsType[*control.UnreachableError](err); gone {
+		w.wentAway()
+		return nil
+	}
 	if err != nil {
 		return err
 	}
@@ -137,6 +185,7 @@ func (w *waiting) cameBack(ctx context.Context) error {
 	}
 	for path := range w.jobs {
 		if !living[path] {
+			w.owed[path] = true
 			w.patience.Reset(lastWord)
 		}
 	}
@@ -188,7 +237,9 @@ func (c *Client) Monitor(ctx context.Context, each func(control.Notice)) error {
 				return &control.LostError{Err: errLost}
 			}
 			if s.Name == busName+".NameOwnerChanged" && len(s.Body) == 3 && s.Body[0] == Name && s.Body[2] != "" {
-				if err := c.manage(ctx, "Subscribe", nil); err != nil {
+				err := c.manage(ctx, "Subscribe", nil)
+				// One that has gone again the bus announces again.
+				if _, gone := errors.AsType[*control.UnreachableError](err); err != nil && !gone {
 					return err
 				}
 			}
