@@ -7,10 +7,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"gracevisor/test/harness"
-	"gracevisor/test/load"
 )
 
 // kept is the beginning of the names of the daemon's files in the store.
@@ -238,19 +236,9 @@ func TestWithoutServiceManager(t *testing.T) {
 	t.Parallel()
 	s := foreground(t)
 	old, workers, ports := s.pids(), s.Status().Workers, s.internal()
-	answers, err := load.Start(load.Options{ // they have been begun, and last
-		Address: s.web.Address(), Clients: map[load.Kind]int{load.Slow: 3, load.Upload: 3},
-		MaxRequests: 1, SlowTime: 4 * time.Second, UploadTime: 4 * time.Second,
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer answers.Stop()
-	s.Await("the requests to have come", func() bool { return s.Status(web).Apps[0].InFlight == 6 })
+	requests := s.hold(3, 3)
 	d := s.Orphan()
-	if report := answers.Stop(); report.Failures() > 0 || report.Requests() != 6 {
-		t.Errorf("the worker was to finish what it had:\n%v", report)
-	}
+	requests.answered() // the worker finishes what it has
 	s.awaitEnd(workers[0].PID)
 	s.Start()
 	for port := range s.internal() {

@@ -1,11 +1,8 @@
 package systemd
 
 import (
-	"fmt"
 	"strings"
 	"testing"
-
-	"gracevisor/internal/control"
 )
 
 // TestBoot boots a machine that has the package: the listeners are systemd's,
@@ -34,28 +31,14 @@ func TestBoot(t *testing.T) {
 func TestShutdown(t *testing.T) {
 	t.Parallel()
 	s := installed(t, demo())
-	answered := s.slowly(2000)
-	s.Reboot()
-	if err := <-answered; err != nil {
+	request := s.hold()
+	s.RebootWhile(func() {
+		s.awaitStopping()
+		request.release()
+	})
+	if err := <-request.answered; err != nil {
 		t.Errorf("the request under way: %v", err)
 	}
-}
-
-// slowly begins a request whose answer takes so many milliseconds, and waits
-// until the app has it. The channel tells whether it was answered.
-func (s *service) slowly(milliseconds int) <-chan error {
-	s.t.Helper()
-	answered := make(chan error, 1)
-	// Ends with the answer, or with the connection.
-	go func() {
-		got, err := s.get(8080, fmt.Sprint("/slow?ms=", milliseconds))
-		if err == nil && got.status != 200 {
-			err = fmt.Errorf("got %+v", got)
-		}
-		answered <- err
-	}()
-	s.awaitApp("demo", "to have a request", func(a control.AppStatus) bool { return a.InFlight == 1 })
-	return answered
 }
 
 // TestBootIsNotHeldUp boots with an app that never gets ready.

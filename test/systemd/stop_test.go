@@ -1,8 +1,10 @@
 package systemd
 
 import (
+	"fmt"
 	"slices"
 	"testing"
+	"time"
 )
 
 // TestRestart restarts the service under load: apps stay.
@@ -137,14 +139,21 @@ func TestRestartWithoutAnAnswer(t *testing.T) {
 func TestStopTakesItsTime(t *testing.T) {
 	t.Parallel()
 	s := boot(t)
-	s.dropIn("TimeoutStopSec=2s\n")
+	const ownTime = 2 * time.Second
+	s.dropIn(fmt.Sprintf("TimeoutStopSec=%d\n", ownTime/time.Second))
 	s.configure(demo())
 	s.install(firstVersion)
 	s.awaitDaemon()
 	s.awaitServing("demo")
-	answered := s.slowly(8000)
-	s.Run("systemctl", "stop", daemonUnit)
-	if err := <-answered; err != nil {
+	request := s.hold()
+	s.stopWhile(func() {
+		since := time.Now()
+		s.Await("the time to have passed that systemd gives it by itself", func() (string, bool) {
+			return "", time.Since(since) > 3*ownTime
+		})
+		request.release()
+	})
+	if err := <-request.answered; err != nil {
 		t.Errorf("the request under way: %v", err)
 	}
 	if got := s.Property(daemonUnit, "Result"); got != "success" {
@@ -154,9 +163,9 @@ func TestStopTakesItsTime(t *testing.T) {
 	s.Shell("echo 'shutdown_timeout: 3' >>/etc/gracevisor/gracevisor.yaml")
 	s.mustGet(8080, "/info") // which starts it
 	s.awaitDaemon()
-	answered = s.slowly(600_000)
+	request = s.hold()
 	s.Run("systemctl", "stop", daemonUnit)
-	if err := <-answered; err == nil {
+	if err := <-request.answered; err == nil {
 		t.Error("a request was waited for beyond shutdown_timeout")
 	}
 	if got := s.Property(daemonUnit, "Result"); got != "success" {
@@ -165,14 +174,26 @@ func TestStopTakesItsTime(t *testing.T) {
 	s.AwaitProperty(appsUnit, "ActiveState", "inactive")
 }
 
+// stopWhile stops the service, and does something once the daemon has begun with
+// it.
+func (s *service) stopWhile(do func()) {
+	s.t.Helper()
+	stop := s.Start("systemctl", "stop", daemonUnit)
+	s.awaitStopping()
+	do()
+	if code := stop.Code(); code != 0 {
+		s.t.Fatalf("systemctl stop: exit status %d: %s", code, stop.Output())
+	}
+}
+
 // TestStop stops the service while an app answers: that is finished, nothing
 // is left, not even what the app has hidden, and the socket goes on listening.
 func TestStop(t *testing.T) {
 	t.Parallel()
 	s := installed(t, demo("--children=1", "--grandchildren=2", "--stubborn"))
-	answered := s.slowly(1000)
-	s.Run("systemctl", "stop", daemonUnit)
-	if err := <-answered; err != nil {
+	request := s.hold()
+	s.stopWhile(request.release)
+	if err := <-request.answered; err != nil {
 		t.Errorf("the request under way: %v", err)
 	}
 	for property, want := range map[string]string{"ActiveState": "inactive", "Result": "success", "ExecMainStatus": "0"} {

@@ -312,6 +312,15 @@ func TestOtherPages(t *testing.T) {
 			t.Errorf("trailers: %q lacks %q", all, want)
 		}
 	}
+	file := filepath.Join(a.dir, "now")
+	waiting := dial(t, address, "GET /await?file="+file+" HTTP/1.1\r\nHost: x\r\nX-Notify: waiting\r\nConnection: close\r\n\r\n")
+	a.wait(events.Request)
+	if err := os.WriteFile(file, nil, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if all, _ = io.ReadAll(waiting); !bytes.HasSuffix(all, []byte("it is there\n")) {
+		t.Errorf("await: %q", all)
+	}
 	hanging := dial(t, address, "GET /hang HTTP/1.1\r\nHost: x\r\nX-Notify: hanging\r\n\r\n")
 	a.wait(events.Request)
 	hanging.Close()

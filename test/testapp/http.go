@@ -73,6 +73,7 @@ func (a *app) handler() http.Handler {
 	mux.HandleFunc("/trailers", trailers)
 	mux.HandleFunc("/request", describeRequest)
 	mux.HandleFunc("/exit", func(_ http.ResponseWriter, r *http.Request) { a.exit(number(r, "code", 1)) })
+	mux.HandleFunc("/await", awaitFile)
 	mux.HandleFunc("/hang", func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
 	seen := &seen{file: a.seenFile, count: make(map[string]int)}
 	mux.Handle("/seen", seen)

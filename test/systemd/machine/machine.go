@@ -178,8 +178,16 @@ func (m *Machine) become(leader int) {
 // that it has then, but those in /run and /tmp.
 func (m *Machine) Reboot() {
 	m.t.Helper()
+	m.RebootWhile(func() {})
+}
+
+// RebootWhile is Reboot that does something once the machine was told to shut
+// down.
+func (m *Machine) RebootWhile(do func()) {
+	m.t.Helper()
 	before := m.leader
 	m.Run("systemctl", "--no-block", "reboot")
+	do()
 	m.awaitUp(before)
 }
 
