@@ -47,9 +47,10 @@ type Options struct {
 	Clients map[Kind]int
 	// Pause is the time between a client's requests; default: none.
 	Pause time.Duration
-	// MaxRequests bounds the requests of each client; default: 100,000.
+	// MaxRequests bounds the requests of each client; default: 10,000,000, which
+	// none comes to while a test waits for something else.
 	MaxRequests int
-	// MaxTime bounds the load: after it no new request begins; default: 5 min.
+	// MaxTime bounds the load: after it no new request begins; default: 20 min.
 	MaxTime time.Duration
 	// Patience is how long a client waits for a connection, for the next
 	// bytes of an answer, and for its own bytes to leave; default: 30 s.
@@ -94,10 +95,10 @@ func (o Options) withDefaults() (Options, error) {
 		o.Dial = (&net.Dialer{}).DialContext
 	}
 	if o.MaxRequests == 0 {
-		o.MaxRequests = 100_000
+		o.MaxRequests = 10_000_000
 	}
 	for duration, standard := range map[*time.Duration]time.Duration{
-		&o.MaxTime:    5 * time.Minute,
+		&o.MaxTime:    20 * time.Minute,
 		&o.Patience:   30 * time.Second,
 		&o.SlowTime:   300 * time.Millisecond,
 		&o.StreamTime: 200 * time.Millisecond,

@@ -26,13 +26,8 @@ func Times(short, long int) int {
 // Lasting is how many connections of each lasting kind a siege has.
 const Lasting = 2
 
-const (
-	// pause leaves some time of the processors to what is tested.
-	pause = 2 * time.Millisecond
-	// maxTime and maxRequests, of each client, bound a siege.
-	maxTime     = 20 * time.Minute
-	maxRequests = 10_000_000
-)
+// Pause leaves some time of the processors to what is tested.
+const Pause = 2 * time.Millisecond
 
 // Target is what is besieged: an app of HTTP and one of TCP.
 type Target struct {
@@ -49,8 +44,8 @@ func (t Target) Steady() []load.Options {
 	}
 	tcp := map[load.Kind]int{load.TCP: Lasting}
 	return []load.Options{
-		{Address: t.Web, Dial: t.Dial, Clients: http, Pause: pause, MaxTime: maxTime, MaxRequests: maxRequests},
-		{Address: t.Line, Dial: t.Dial, Clients: tcp, Pause: pause, MaxTime: maxTime, MaxRequests: maxRequests},
+		{Address: t.Web, Dial: t.Dial, Clients: http, Pause: Pause},
+		{Address: t.Line, Dial: t.Dial, Clients: tcp, Pause: Pause},
 	}
 }
 
@@ -69,7 +64,7 @@ func (t Target) Passing() []load.Options {
 func (t Target) Quiet() load.Options {
 	n := Times(100, 1000)
 	return load.Options{
-		Address: t.Web, Dial: t.Dial, MaxTime: maxTime,
+		Address: t.Web, Dial: t.Dial,
 		Clients: map[load.Kind]int{load.Idle: n / 2, load.IdleKept: n / 2},
 	}
 }

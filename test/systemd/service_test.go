@@ -15,6 +15,7 @@ import (
 
 	"gracevisor/internal/control"
 	"gracevisor/test/load"
+	"gracevisor/test/siege"
 	"gracevisor/test/systemd/machine"
 )
 
@@ -284,19 +285,22 @@ func (s *service) dropIn(lines string) {
 func (s *service) underLoad(do func()) {
 	s.t.Helper()
 	traffic, err := load.Start(load.Options{
-		Address: "127.0.0.1:8080", Dial: s.Dial, Clients: load.Mix(12),
+		Address: "127.0.0.1:8080", Dial: s.Dial, Clients: load.Mix(12), Pause: siege.Pause,
 	})
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	defer traffic.Stop()
-	ctx, cancel := context.WithTimeout(s.t.Context(), machine.DeadMan)
-	defer cancel()
-	if err := traffic.Await(ctx, 1); err != nil {
+	served := func(n int) error {
+		ctx, cancel := context.WithTimeout(s.t.Context(), machine.DeadMan)
+		defer cancel()
+		return traffic.Await(ctx, n)
+	}
+	if err := served(1); err != nil {
 		s.t.Fatal(err)
 	}
 	do()
-	if err := traffic.Await(ctx, 2); err != nil {
+	if err := served(2); err != nil {
 		s.t.Error(err)
 	}
 	report := traffic.Stop()

@@ -14,6 +14,7 @@ import (
 
 	"gracevisor/internal/control"
 	"gracevisor/test/load"
+	"gracevisor/test/siege"
 )
 
 // guestEnv says that this is the machine, which may be dealt with at will.
@@ -165,18 +166,21 @@ func journalHas(t *testing.T, selection string, words ...string) {
 // underLoad does something while clients of all kinds ask the app on port 8080.
 func underLoad(t *testing.T, do func()) {
 	t.Helper()
-	traffic, err := load.Start(load.Options{Address: "127.0.0.1:8080", Clients: load.Mix(6)})
+	traffic, err := load.Start(load.Options{Address: "127.0.0.1:8080", Clients: load.Mix(6), Pause: siege.Pause})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer traffic.Stop()
-	ctx, cancel := context.WithTimeout(t.Context(), deadMan)
-	defer cancel()
-	if err := traffic.Await(ctx, 1); err != nil {
+	served := func(n int) error {
+		ctx, cancel := context.WithTimeout(t.Context(), deadMan)
+		defer cancel()
+		return traffic.Await(ctx, n)
+	}
+	if err := served(1); err != nil {
 		t.Fatal(err)
 	}
 	do()
-	if err := traffic.Await(ctx, 2); err != nil {
+	if err := served(2); err != nil {
 		t.Error(err)
 	}
 	report := traffic.Stop()
