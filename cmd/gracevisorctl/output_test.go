@@ -18,9 +18,56 @@ func narrow(columns int) terminal {
 
 func TestStatusTable(t *testing.T) {
 	now := sampleTime.Add(26*time.Hour + 3*time.Minute + 4*time.Second)
-	golden(t, "status.txt", statusText(sampleStatus(), now, narrow(0)))
-	golden(t, "status-narrow.txt", statusText(sampleStatus(), now, narrow(90)))
-	golden(t, "status-empty.txt", statusText(&control.Status{Version: "1.2.3", PID: 7, Since: now}, now, narrow(0)))
+	golden(t, "status.txt", statusText(sampleStatus(), false, now, narrow(0)))
+	golden(t, "status-narrow.txt", statusText(sampleStatus(), false, now, narrow(110)))
+	golden(t, "status-narrower.txt", statusText(sampleStatus(), false, now, narrow(90)))
+	golden(t, "status-named.txt", statusText(sampleStatus(), true, now, narrow(0)))
+	golden(t, "status-empty.txt", statusText(&control.Status{Version: "1.2.3", PID: 7, Since: now}, true, now, narrow(0)))
+	unknown := sampleStatus() // as over D-Bus, or without cgroups
+	for i := range unknown.Apps {
+		unknown.Apps[i].Counters = nil
+		for n := range unknown.Apps[i].Instances {
+			unknown.Apps[i].Instances[n].Memory, unknown.Apps[i].Instances[n].CPU = -1, -1
+		}
+	}
+	golden(t, "status-unknown.txt", statusText(unknown, true, now, narrow(0)))
+}
+
+func TestQuantile(t *testing.T) {
+	bounds := []float64{0.001, 0.0025, 10}
+	for _, c := range []struct {
+		counts   []uint64
+		p50, p99 string
+	}{
+		{nil, "-", "-"}, {[]uint64{0, 0, 0, 0}, "-", "-"}, {[]uint64{1, 0, 0, 0}, "≤1ms", "≤1ms"}, {[]uint64{50, 49, 1, 0}, "≤1ms", "≤2.5ms"},
+		{[]uint64{49, 49, 2, 0}, "≤2.5ms", "≤10s"}, {[]uint64{1, 0, 0, 9}, ">10s", ">10s"}, {[]uint64{99, 0, 0, 1}, "≤1ms", "≤1ms"},
+		{[]uint64{1 << 50, 1 << 50, 1 << 50, 0}, "≤2.5ms", "≤10s"},
+	} {
+		if p50, p99 := quantile(50, c.counts, bounds), quantile(99, c.counts, bounds); p50 != c.p50 || p99 != c.p99 {
+			t.Errorf("%v: %s and %s, want %s and %s", c.counts, p50, p99, c.p50, c.p99)
+		}
+	}
+	if got := quantile(50, []uint64{3}, nil); got != "-" { // of a daemon that tells no bounds
+		t.Errorf("without bounds: %s", got)
+	}
+}
+
+func TestMemoryAndCPU(t *testing.T) {
+	for n, want := range map[uint64]string{
+		0: "0B", 1023: "1023B", 1024: "1K", 1536: "1.5K", 10 << 10: "10K", 1<<20 - 1: "1M", 38 << 20: "38M",
+		1<<30 + 1<<29: "1.5G", 1<<64 - 1: "16E",
+	} {
+		if got := size(n); got != want {
+			t.Errorf("%d bytes: %s, want %s", n, got, want)
+		}
+	}
+	for microseconds, want := range map[int64]string{
+		-1: "-", 0: "-", 41_000: "0.04s", 9_990_000: "9.99s", 12_000_000: "12s", 72_000_000: "1m12s", 100 * 3_600_000_000: "4d4h",
+	} {
+		if got := cpu(&control.InstanceStatus{CPU: microseconds}); got != want {
+			t.Errorf("%d µs: %s, want %s", microseconds, got, want)
+		}
+	}
 }
 
 func TestStatusIsPrinted(t *testing.T) {

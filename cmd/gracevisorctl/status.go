@@ -18,8 +18,12 @@ func (p *program) statusCommand() *cobra.Command {
 		Short: "Show the state of apps",
 		Long: `Shows the named apps, or all: their external address and state, and each
 instance with its number and state (* takes new requests), process id,
-internal address, how long it has been in its state, requests in flight and
-last error. Below come addresses that are not served, processes that no stop
+internal address, how long it has been in its state, requests in flight,
+memory and CPU time (where a cgroup tells them) and last error. For apps that
+are named there follows what the proxy has counted: requests, answers by status
+class, errors of the proxy, retries, requests that were held, bytes from and to
+clients, and the bounds below which the answers to 50 and 99 % of the requests
+began. Below come addresses that are not served, processes that no stop
 reaches, and the proxy workers.`,
 		Example: `  gracevisorctl status
   gracevisorctl status demo --json`,
@@ -43,16 +47,22 @@ func (p *program) status(ctx context.Context, apps []string) error {
 	if p.json {
 		return p.printJSON(status)
 	}
-	return p.print(statusText(status, time.Now(), p.out))
+	return p.print(statusText(status, len(apps) > 0, time.Now(), p.out))
 }
 
-// statusText is the status for people. On a terminal that is too narrow for the
-// last errors these come below the table.
-func statusText(s *control.Status, now time.Time, out terminal) string {
+// statusText is the status for people, with the counters if it is detailed. On a
+// terminal that is too narrow for the last errors these come below the table; if
+// that does not suffice memory and CPU are left out.
+func statusText(s *control.Status, detailed bool, now time.Time, out terminal) string {
 	t := statusTable(s, now)
 	var below []string
-	if columns, _ := out.size(); out.is && t.width() > columns {
+	columns, _ := out.size()
+	if out.is && t.width() > columns {
 		below = t.takeErrors()
+	}
+	if out.is && t.width() > columns {
+		t.drop("MEMORY")
+		t.drop("CPU")
 	}
 	var text strings.Builder
 	text.WriteString(t.render())
@@ -60,6 +70,10 @@ func statusText(s *control.Status, now time.Time, out terminal) string {
 		text.WriteString("no apps\n")
 	}
 	text.WriteByte('\n')
+	if counters := countersTable(s); detailed && counters != nil {
+		text.WriteString(counters.render())
+		text.WriteByte('\n')
+	}
 	for _, line := range below {
 		fmt.Fprintf(&text, "last error: %s\n", line)
 	}
@@ -99,9 +113,14 @@ func movedNote(w control.Worker) (note string) {
 }
 
 func statusTable(s *control.Status, now time.Time) table {
-	t := table{{"APP", "ADDRESS", "STATE", "INSTANCE", "PID", "INTERNAL", "SINCE", "IN-FLIGHT", "LAST ERROR"}}
+	t := table{{"APP", "ADDRESS", "STATE", "INSTANCE", "PID", "INTERNAL", "SINCE", "IN-FLIGHT", "MEMORY", "CPU", "LAST ERROR"}}
 	for i := range s.Apps {
 		addApp(&t, &s.Apps[i], now)
+	}
+	for _, head := range []string{"MEMORY", "CPU"} { // without a cgroup nobody knows
+		if !t.tells(head) {
+			t.drop(head)
+		}
 	}
 	return t
 }
@@ -131,9 +150,10 @@ func addApp(t *table, app *control.AppStatus, now time.Time) {
 		external += " (" + app.Mode + ")"
 	}
 	if len(app.Instances) == 0 {
-		t.add(app.Name, external, app.State, "-", "-", "-", age(app.Since, now), "-", app.LastError)
+		t.add(app.Name, external, app.State, "-", "-", "-", age(app.Since, now), "-", "-", "-", app.LastError)
 	}
-	for i, instance := range app.Instances {
+	for i := range app.Instances {
+		instance := &app.Instances[i]
 		name, address, state, lastError := "", "", "", instance.Error
 		if i == 0 {
 			name, address, state = app.Name, external, app.State
@@ -142,12 +162,12 @@ func addApp(t *table, app *control.AppStatus, now time.Time) {
 			}
 		}
 		t.add(name, address, state, numbered(instance), dash(instance.PID), orDash(instance.Internal),
-			age(instance.Since, now), strconv.Itoa(instance.InFlight), lastError)
+			age(instance.Since, now), strconv.Itoa(instance.InFlight), memory(instance), cpu(instance), lastError)
 	}
 }
 
 // numbered is "*8 serving", or " 7 draining" for one that gets no new requests.
-func numbered(i control.InstanceStatus) string {
+func numbered(i *control.InstanceStatus) string {
 	mark := " "
 	if i.Active {
 		mark = "*"

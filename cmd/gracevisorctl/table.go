@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -14,6 +15,23 @@ func (t *table) add(cells ...string) {
 		cells[i] = safe(cells[i])
 	}
 	*t = append(*t, cells)
+}
+
+// tells says whether a column has a cell that is not "-" or empty.
+func (t table) tells(head string) bool {
+	at := slices.Index(t[0], head)
+	return slices.ContainsFunc(t[1:], func(row []string) bool { return row[at] != "-" && row[at] != "" })
+}
+
+// drop leaves out a column, if there is one of that head.
+func (t table) drop(head string) {
+	at := slices.Index(t[0], head)
+	if at < 0 {
+		return
+	}
+	for i := range t {
+		t[i] = slices.Delete(t[i], at, at+1)
+	}
 }
 
 // widths are those of the columns.

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"encoding/json"
+	"fmt"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -50,6 +51,12 @@ func TestCounters(t *testing.T) {
 			}
 			if sum != uint64(wanted) || len(n.Latency) != len(n.LatencyBounds)+1 {
 				t.Errorf("the histogram has %d requests in %d buckets of %d", sum, len(n.Latency), len(n.LatencyBounds))
+			}
+			// As people see it: requests, and 1xx to 5xx.
+			shown := strings.Join(strings.Fields(box.Must("status", "demo").Stdout), " ")
+			row := fmt.Sprintf("demo %d 0 %d 0 %d 0 0 ", wanted, found, missing)
+			if !strings.Contains(shown, " COUNTERS REQUESTS 1XX ") || !strings.Contains(shown, row) {
+				t.Errorf("status lacks %q:\n%s", row, shown)
 			}
 			compareAccessLog(t, box, wanted, missing)
 		})
