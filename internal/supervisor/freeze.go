@@ -34,6 +34,7 @@ func (s *Supervisor) freeze(m askFreeze) {
 	s.jobs.told = true // whoever froze us sees to that
 	s.unsaved = true
 	s.save()
+	s.tellNews() // a successor takes them as told
 	m.frozen <- nil
 	<-m.thaw
 	s.planned, s.updateDue, s.jobs.told = false, before, false

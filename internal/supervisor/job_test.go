@@ -13,12 +13,15 @@ import (
 )
 
 // heard are the notices since the last call, but for changes, in short.
-func (r *rig) heard() (all []string) {
+func (r *rig) heard() []string { return r.heardFrom(r.life) }
+
+// heardFrom are those of a supervisor that may be over.
+func (r *rig) heardFrom(l *life) (all []string) {
 	r.t.Helper()
 	r.settle()
 	now, cancel := context.WithCancel(context.Background())
 	cancel()
-	taken, err := r.life.watch.Next(now)
+	taken, err := l.watch.Next(now)
 	if err != nil && !errors.Is(err, context.Canceled) {
 		r.t.Fatal(err)
 	}

@@ -63,7 +63,7 @@ const listenRetryInterval = 2 * time.Second
 // nothing refers to them.
 func (s *Supervisor) bound(b *binding, set activation.Set) {
 	a := b.app
-	alive := s.apps[a.name] == a
+	alive := s.apps[a.name] == a && a.desired != removed
 	current := alive && a.plan.External == b.external && a.plan.ExternalSocket == b.path
 	for _, l := range set.Listeners {
 		held := s.sockets[l.Name()]
@@ -81,6 +81,8 @@ func (s *Supervisor) bound(b *binding, set activation.Set) {
 	if !current {
 		if alive {
 			s.listen(a)
+		} else {
+			s.collectSockets()
 		}
 		s.restoredOne()
 		return
@@ -145,6 +147,19 @@ func (s *Supervisor) collectSockets() {
 			s.stale = true
 		}
 	}
+}
+
+// leaveAddress has a removed app, which may still have requests, give up its
+// listeners once no worker accepts for it: whoever connects is refused, as at an
+// address that nobody has.
+func (s *Supervisor) leaveAddress(a *app) {
+	if a.desired != removed || s.apps[a.name] != a {
+		return
+	}
+	a.listenRetry.stop()
+	a.sockets = nil
+	s.changed(a)
+	s.collectSockets()
 }
 
 // oneLine is an error that was joined of several as one line.

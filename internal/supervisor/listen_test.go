@@ -177,6 +177,32 @@ func TestMovesInARow(t *testing.T) {
 	})
 }
 
+// TestRemovedIsRefused: also while the app has requests that it was given before.
+// What another app has taken over by then is left alone.
+func TestRemovedIsRefused(t *testing.T) {
+	run(t, plan(newApp("a", 8080), newApp("b", 8081)), func(r *rig) {
+		r.alone("a")
+		r.alone("b")
+		w := r.worker(1)
+		w.request("a")
+		w.request("b")
+		r.apply(control.VerbUpdate, plan(newApp("c", 8081))).gives(control.ResultDone)
+		r.alone("c")
+		r.leadsTo("127.0.0.1:8081", "c")
+		r.pass(time.Second)
+		sockets, err := r.s.Sockets(context.Background())
+		if err != nil || len(sockets) != 1 || sockets[0].Apps[0] != "c" {
+			t.Errorf("sockets: %+v, %v\n%s", sockets, err, r.tale())
+		}
+		if len(r.living("a")) != 1 || len(r.living("b")) != 1 {
+			t.Errorf("requests are cut off:\n%s", r.tale())
+		}
+		r.apply(control.VerbUpdate, plan(newApp("a", 8080), newApp("c", 8081)))
+		r.leadsTo("127.0.0.1:8080", "a")
+		r.boundOnce("127.0.0.1:8081")
+	})
+}
+
 // TestRemovedWhileItIsBound: the socket that comes too late is closed.
 func TestRemovedWhileItIsBound(t *testing.T) {
 	prepare := func(r *rig) { r.binding = time.Minute }

@@ -185,8 +185,8 @@ func (m askApply) deliver(s *Supervisor) {
 }
 func (m askReexec) deliver(s *Supervisor)    { answerOnceSaved(s, m.reply, s.beginReexec(m.request)) }
 func (m reexecFailed) deliver(s *Supervisor) { s.reexecFailed(m.operation, m.why) }
-func (m askJobs) deliver(s *Supervisor)      { m.reply <- s.listJobs() }
-func (m askCancel) deliver(s *Supervisor)    { m.reply <- s.cancelJob(m.id, m.caller) }
+func (m askJobs) deliver(s *Supervisor)      { answerOnceSaved(s, m.reply, s.listJobs()) }
+func (m askCancel) deliver(s *Supervisor)    { answerOnceSaved(s, m.reply, s.cancelJob(m.id, m.caller)) }
 func (m askSettings) deliver(s *Supervisor)  { m.reply <- s.settings(m.app) }
 func (m askWorkers) deliver(s *Supervisor)   { m.reply <- s.listWorkers() }
 func (m askSockets) deliver(s *Supervisor)   { m.reply <- s.listSockets() }

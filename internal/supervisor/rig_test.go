@@ -43,6 +43,7 @@ type rig struct {
 	pids       int
 	workers    []*fakeWorker
 	noWorkers  error
+	dumb       uint64 // a generation that never says that it is ready
 	oldWorkers uint64 // generations up to this one do not know how to move
 	tables     map[[2]uint64]*wire.Table
 	sockets    []*activation.Listener

@@ -43,6 +43,7 @@ func (s *Supervisor) stop() {
 		waiting.then() // no later table matters to them
 	}
 	s.awaitingAck = nil
+	s.closeSockets() // who connects now need not wait for an answer that never comes
 	time.AfterFunc(s.plan.ShutdownTimeout, func() { s.post(shutdownTimeout{}) })
 	s.soon(s.checkStopped)
 }

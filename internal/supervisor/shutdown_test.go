@@ -34,8 +34,8 @@ func TestShutdownDrains(t *testing.T) {
 		if r.count("signal a/1") > 0 || r.count("worker 1 ended") > 0 {
 			t.Fatalf("a request is cut off:\n%s", r.tale())
 		}
-		if !w.isDraining() {
-			t.Error("the worker goes on accepting")
+		if sockets, err := r.s.Sockets(context.Background()); err != nil || !w.isDraining() || len(sockets) > 0 {
+			t.Errorf("new connections are not refused: %+v, %v", sockets, err)
 		}
 		if _, err := r.s.Operate(context.Background(), control.Request{Verb: control.VerbStart, Apps: []string{"b"}}); err == nil {
 			t.Error("an app can be started")

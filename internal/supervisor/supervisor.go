@@ -177,22 +177,29 @@ func (s *Supervisor) boot() {
 	}
 }
 
-// handle takes a message and all that wait behind it, so that one table shows
+// longestBatch bounds how many messages have one table: whoever asks again and
+// again must not keep what all of them have changed from being told.
+const longestBatch = 256
+
+// handle takes a message and those that wait behind it, so that one table shows
 // what all of them have changed.
 func (s *Supervisor) handle(m message) {
-	for {
-		m.deliver(s)
-		s.settle()
+	m.deliver(s)
+	s.settle()
+	for range longestBatch - 1 {
 		select {
 		case m = <-s.inbox:
-		default:
-			s.publish()
+			m.deliver(s)
 			s.settle()
-			s.save()
-			s.tellNews()
-			return
+			continue
+		default:
 		}
+		break
 	}
+	s.publish()
+	s.settle()
+	s.save()
+	s.tellNews()
 }
 
 // settle does what was put off.

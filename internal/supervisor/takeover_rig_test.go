@@ -83,13 +83,27 @@ func (m coma) deliver(*Supervisor) {
 	<-m.thaw
 }
 
+// together is a message of the tests: these come in one batch.
+type together []message
+
+func (t together) deliver(s *Supervisor) {
+	for _, m := range t {
+		m.deliver(s)
+		s.settle()
+	}
+}
+
 // crash ends the supervisor in the middle of what it does, and lets another take
 // over.
-func (r *rig) crash() {
+func (r *rig) crash() { r.crashAfter() }
+
+// crashAfter is crash with messages that the supervisor has taken, and about
+// which it has saved nothing.
+func (r *rig) crashAfter(before ...message) {
 	r.t.Helper()
 	old, thaw := r.life, make(chan struct{})
 	old.thaw = func() { close(thaw) }
-	r.s.post(coma{old, thaw})
+	r.s.post(append(together(before), coma{old, thaw}))
 	r.settle()
 	r.note("the supervisor has crashed")
 	r.succeed(old)

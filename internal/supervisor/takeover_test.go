@@ -108,6 +108,31 @@ func TestCrashesBesideAStartingWorker(t *testing.T) {
 	})
 }
 
+// TestCrashBesideAWorkerThatIsNotReady: it gets a second, and no more, in which
+// it may become so.
+func TestCrashBesideAWorkerThatIsNotReady(t *testing.T) {
+	eachWay(t, plan(newApp("demo", 8080)), func(r *rig, takeOver func()) {
+		r.alone("demo")
+		r.silence(2)
+		r.build = "another"
+		takeOver()
+		r.await("a worker on its way", func() bool { return len(r.allWorkers()) == 2 })
+		r.worker(1).die()
+		r.pass(workerPatience / 2)
+		if n := len(r.allWorkers()); n != 2 {
+			r.t.Errorf("%d workers were started:\n%s", n, r.tale())
+		}
+		r.pass(workerPatience)
+		if w := r.worker(3); w.request("demo") != "demo/1" {
+			r.t.Errorf("worker 3 does not serve:\n%s", r.tale())
+		}
+		r.pass(time.Minute) // the one that never came is killed
+		if n := len(r.allWorkers()); n != 3 {
+			r.t.Errorf("%d workers were started:\n%s", n, r.tale())
+		}
+	})
+}
+
 // TestTakeOverInARestart: at each stage of it, requests go on, and it comes to
 // its end.
 func TestTakeOverInARestart(t *testing.T) {

@@ -87,6 +87,7 @@ func (s *Supervisor) removeMissing(plan *config.Plan, o *operation, r control.Re
 		j := o.job(name, r.Drained)
 		j.step(nil, "is removed")
 		s.stopApp(a, removed, removedWhy)
+		s.whenPublished(func() { s.leaveAddress(a) })
 		if r.Drained {
 			s.awaitLeaving(a, j, a.instances)
 		} else {

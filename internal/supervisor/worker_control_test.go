@@ -68,6 +68,19 @@ type anotherWorker struct{}
 
 func (anotherWorker) deliver(s *Supervisor) { s.startWorker() }
 
+// silence has a generation never be ready.
+func (r *rig) silence(generation uint64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.dumb = generation
+}
+
+func (r *rig) isDumb(generation uint64) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.dumb == generation
+}
+
 // secondWorker has another generation serve beside the first.
 func (r *rig) secondWorker() *fakeWorker {
 	r.t.Helper()

@@ -166,6 +166,9 @@ func (w *fakeWorker) hear(m wire.Message) {
 func (w *fakeWorker) obey(m wire.Message) {
 	switch m := m.(type) {
 	case *wire.Hello:
+		if w.rig.isDumb(w.generation) {
+			return
+		}
 		w.say(&wire.Ready{PID: w.ID(), Moves: w.rig.movesOf(w.generation)})
 	case *wire.MoveTo:
 		w.heir = m.Generation

@@ -25,6 +25,9 @@ const (
 	// longestWorkerPause bounds the pause before a worker is started in the
 	// place of one that ended too soon.
 	longestWorkerPause = 2 * time.Second
+	// workerPatience is how long a worker may take to be ready before another
+	// is started beside it, if none serves.
+	workerPatience = time.Second
 )
 
 // worker is a generation of the data plane.
@@ -168,14 +171,15 @@ func (s *Supervisor) newestWorker() *worker {
 }
 
 // wantsWorker reports whether no worker of this build serves, and none is on its
-// way.
+// way. If none at all serves, one that has been on its way for long does not
+// count.
 func (s *Supervisor) wantsWorker() bool {
+	newest := s.newestWorker()
 	for _, w := range s.workers {
-		if !w.ready && !w.gone {
+		if !w.ready && !w.gone && (newest != nil || time.Since(w.began) < workerPatience) {
 			return false
 		}
 	}
-	newest := s.newestWorker()
 	return newest == nil || newest.build != s.version
 }
 
@@ -276,7 +280,12 @@ func (s *Supervisor) workerGone(w *worker) {
 	if newest := s.newestWorker(); newest != nil && newest.generation < w.generation {
 		s.probeAgain() // that was what the other did
 	}
-	if w.draining || !s.wantsWorker() {
+	if w.draining {
+		return
+	}
+	if !s.wantsWorker() {
+		// Whether the one that is on its way serves then.
+		time.AfterFunc(workerPatience, func() { s.post(workerDue{}) })
 		return
 	}
 	pause := min(s.workerCrashes.pause(time.Since(w.began)), longestWorkerPause)
