@@ -197,7 +197,7 @@ var appTraffic = []entry[appDraft]{
 		"addresses or networks (CIDR) whose `X-Forwarded-*` and `Forwarded` are kept; the access log names the client that they name",
 		func(a *appDraft) *[]string { return &a.Traffic.TrustedProxies }),
 	option("via", onOff, "off",
-		"whether a `Via` field is added to requests and answers, as RFC 9110 §7.6.3 asks of proxies",
+		"whether a `Via` field is added to requests and answers; that it is off deviates from RFC 9110 §7.6.3, which asks it of all proxies",
 		func(a *appDraft) *bool { return &a.Traffic.Via }),
 	option("upgrades", upgrades, "[websocket]",
 		"protocols of `Upgrade` that are passed on; never `h2c`",

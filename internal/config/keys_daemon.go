@@ -60,7 +60,7 @@ var daemonKeys = in(ScopeDaemon, []entry[daemonDraft]{
 		"list of apps",
 		func(d *daemonDraft) *[]*node { return &d.apps }),
 	derived("parallel_restarts", number(1, 10_000), "number of CPUs",
-		"apps that start at the same time",
+		"apps that start at the same time; one that takes longer than 30 seconds lets another one begin",
 		func(d *daemonDraft) *int { return &d.ParallelRestarts }),
 	option("shutdown_timeout", duration, "60",
 		"bound on draining and stopping everything when the daemon stops",

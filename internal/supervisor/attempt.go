@@ -26,7 +26,7 @@ type attempt struct {
 	// holdsSlot: it counts against parallel_restarts.
 	holdsSlot bool
 	// slotBound runs as long as it does.
-	slotBound *time.Timer
+	slotBound *clock
 	// pause runs between two tries; it is nil while none is.
 	pause *clock
 }
@@ -95,7 +95,7 @@ func (s *Supervisor) slotGranted(t *attempt) {
 const slotPatience = 30 * time.Second
 
 func (s *Supervisor) boundSlot(t *attempt) {
-	t.slotBound = time.AfterFunc(slotPatience, func() { s.post(slotTimer{t}) })
+	t.slotBound = s.startClock(slotPatience, func(c *clock) message { return slotTimer{t, c} })
 }
 
 // releaseSlot lets the next attempt that waits go on.
@@ -104,7 +104,8 @@ func (s *Supervisor) releaseSlot(t *attempt) {
 		return
 	}
 	t.holdsSlot = false
-	t.slotBound.Stop()
+	t.slotBound.stop()
+	t.slotBound = nil
 	if next := s.slots.release(); next != nil {
 		s.soon(func() { s.slotGranted(next) })
 	}

@@ -128,7 +128,10 @@ type (
 		clock   *clock
 	}
 	// slotTimer: an attempt has held up others for long enough.
-	slotTimer struct{ attempt *attempt }
+	slotTimer struct {
+		attempt *attempt
+		clock   *clock
+	}
 	// retryTimer: an app that failed is to be tried again.
 	retryTimer struct {
 		app   *app
@@ -214,7 +217,11 @@ func (m attemptTimer) deliver(s *Supervisor) {
 		s.hasten(m.attempt)
 	}
 }
-func (m slotTimer) deliver(s *Supervisor) { s.releaseSlot(m.attempt) }
+func (m slotTimer) deliver(s *Supervisor) {
+	if m.attempt.slotBound == m.clock {
+		s.releaseSlot(m.attempt)
+	}
+}
 func (m retryTimer) deliver(s *Supervisor) {
 	if m.app.retry == m.clock {
 		s.retryFailed(m.app)
