@@ -12,6 +12,9 @@ type Set struct {
 	// Err says which of the addresses could not be bound, and why. It may be
 	// set beside listeners.
 	Err error
+	// Unresolved: the host could not be looked up. Which addresses it stands for
+	// nobody knows; that it had others before is not said by that.
+	Unresolved bool
 }
 
 // Names are the names of the listeners.

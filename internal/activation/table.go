@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net/netip"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 )
@@ -20,6 +21,11 @@ type Table struct {
 	mu sync.Mutex
 	// spare are the inherited listeners that no app uses.
 	spare []*Listener
+	// unresolved are the ports of the apps whose host could not be looked up the
+	// last time: which of the spare are theirs nobody knows.
+	unresolved map[string]int
+	// settled: SettleUnclaimed was called.
+	settled bool
 }
 
 // Inherit takes over what was passed to this process: sockets and stored files
@@ -99,13 +105,27 @@ func (t *Table) Open(ctx context.Context, w Want, held []*Listener) Set {
 	for _, l := range set.Listeners {
 		t.take(l)
 	}
+	t.noteResolved(w, set)
 	return set
+}
+
+// Claim takes the spare listeners of these names, which are those that an app
+// had before. Nothing is looked up for that: a name server that does not answer
+// must not part an app from its clients.
+func (t *Table) Claim(names []string) (claimed []*Listener) {
+	for _, l := range t.Spare() {
+		if slices.Contains(names, l.Name()) {
+			t.take(l)
+			claimed = append(claimed, l)
+		}
+	}
+	return claimed
 }
 
 func (t *Table) openHost(ctx context.Context, w Want, held []*Listener) Set {
 	addresses, err := Resolve(ctx, w.Host, w.Port)
 	if err != nil {
-		return Set{Listeners: named(held, w.App), Err: err}
+		return Set{Listeners: named(held, w.App), Err: err, Unresolved: true}
 	}
 	known := false
 	for _, address := range addresses {
@@ -156,23 +176,6 @@ func parseKeptName(name string) (source Source, fdName string, ok bool) {
 	text, rest, _ := strings.Cut(rest, "/")
 	_, fdName, _ = strings.Cut(rest, "/")
 	return Source(text), fdName, true
-}
-
-// SettleUnclaimed is to be called when each app has its listeners. Those that an
-// earlier daemon had bound and that no app wants are closed: nobody would accept
-// on them. Those of the service manager are told and left alone.
-func (t *Table) SettleUnclaimed() {
-	for _, l := range t.Spare() {
-		if l.Source != SourceBound {
-			t.log.Warn("no app uses a socket of the service manager; it is left alone", "address", l.Name(), "name", l.FDName)
-			continue
-		}
-		t.log.Info("closing a listener that no app wants any more", "address", l.Name())
-		t.take(l)
-		if err := l.Close(); err != nil {
-			t.log.Warn("cannot close listener", "address", l.Name(), "error", err)
-		}
-	}
 }
 
 // named are the inherited listeners with a FileDescriptorName=.

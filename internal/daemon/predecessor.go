@@ -106,6 +106,7 @@ func (d *daemon) inheritance(ctx context.Context, from *predecessor) *supervisor
 			go m.reaper.Run(ctx)
 			m.endUnclaimed()
 		},
+		Claim:     m.sockets.Claim,
 		Listening: m.sockets.SettleUnclaimed,
 	}
 }

@@ -74,7 +74,7 @@ func (s *Supervisor) bound(b *binding, set activation.Set) {
 		case held == nil, held.Listener != l:
 			l.Close() // nobody wants it, or another app was faster
 		case current:
-			held.owner = a
+			s.own(held, a)
 		}
 	}
 	a.binding = nil
@@ -84,31 +84,17 @@ func (s *Supervisor) bound(b *binding, set activation.Set) {
 		} else {
 			s.collectSockets()
 		}
-		s.restoredOne()
+		s.lookedFor(a)
 		return
 	}
-	if len(set.Listeners) > 0 {
+	if len(set.Listeners) > 0 && !(set.Unresolved && len(a.sockets) > 0) {
 		a.sockets = set.Names() // else it stays reachable where it was
+		s.changed(a)
 	}
 	s.collectSockets()
 	s.noteListenError(a, set.Err)
 	s.stale = true
-	s.restoredOne()
-}
-
-// restoredOne counts that an app of a predecessor has its listeners back.
-func (s *Supervisor) restoredOne() {
-	if s.restoring > 0 {
-		s.restoring--
-		s.checkRestored()
-	}
-}
-
-// checkRestored tells when none is left to get them back.
-func (s *Supervisor) checkRestored() {
-	if s.restoring == 0 && s.inherited.Listening != nil {
-		s.inherited.Listening()
-	}
+	s.lookedFor(a)
 }
 
 func (s *Supervisor) noteListenError(a *app, err error) {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"time"
 
+	"gracevisor/internal/activation"
 	"gracevisor/internal/config"
 	"gracevisor/internal/supervisor/lifecycle"
 	"gracevisor/internal/wire"
@@ -22,10 +23,13 @@ type Inheritance struct {
 	SocketDir func(instance, username string) SocketDir
 	// Worker adopts a worker process.
 	Worker func(generation uint64, pid int) (WorkerProcess, error)
+	// Claim takes the listeners of these names, as Claim of activation.Table
+	// does.
+	Claim func(names []string) []*activation.Listener
 	// Done is called when all is adopted.
 	Done func()
-	// Listening is called when every app has got its listeners back; what is
-	// left of them nobody wants.
+	// Listening is called when every app's addresses have been looked for; what
+	// is left of the listeners nobody wants.
 	Listening func()
 }
 
@@ -35,7 +39,7 @@ const revisionGap = 1000
 
 // restore makes the state that was saved ours. What was under way goes on from
 // where it can; what can not is begun again. Nothing is published before every
-// app has its listeners back.
+// app has its listeners back (reclaim.go).
 func (s *Supervisor) restore(from *Inheritance) {
 	state := from.State
 	s.log.Info("taking over", "apps", len(state.Apps), "workers", len(state.Workers), "from_build", state.Build)
@@ -60,6 +64,7 @@ func (s *Supervisor) restore(from *Inheritance) {
 		saved.fill(s.plan)
 		s.restoreApp(&saved, from)
 	}
+	s.listenAgain()
 	s.restoreJobs(state)
 	s.stale = true
 	from.Done() // before anything new takes a name that nobody has claimed
@@ -102,8 +107,7 @@ func (s *Supervisor) restoreApp(saved *appState, from *Inheritance) {
 	s.apps[a.name] = a
 	s.order = append(s.order, a.name)
 	if a.desired != removed { // its address may be another's by now
-		s.restoring++
-		s.listen(a)
+		s.reclaim(a, saved.Listeners, from)
 	}
 	s.openAccessLog(a)
 	for n := range saved.Instances {

@@ -50,6 +50,8 @@ type rig struct {
 	taken      map[string]bool // addresses that somebody else has
 	binding    time.Duration   // how long it takes to bind
 	lookupErr  error
+	hosts      map[string]string      // the addresses of external hosts that are names
+	mute       bool                   // whoever knows hosts does not answer
 	kept       []*activation.Listener // that have outlived a supervisor
 	accessLogs []*os.File
 	forgotten  []string
@@ -77,6 +79,7 @@ func runWith(t *testing.T, plan *config.Plan, prepare, test func(*rig)) {
 			tables:    make(map[[2]uint64]*wire.Table),
 			taken:     make(map[string]bool),
 			cutOff:    make(map[string]bool),
+			hosts:     make(map[string]string),
 		}
 		prepare(r)
 		r.begin(Options{Plan: plan})

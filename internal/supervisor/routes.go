@@ -19,7 +19,7 @@ type ackWaiter struct {
 // last one does not. While that one is unacknowledged the next waits, so that a
 // burst of changes costs two tables and not a hundred.
 func (s *Supervisor) publish() {
-	if !s.stale || s.restoring > 0 || s.awaitsAck() || !s.anyWorkerReady() {
+	if !s.stale || s.awaitsListeners() || s.awaitsAck() || !s.anyWorkerReady() {
 		return
 	}
 	table := s.table(s.revision + 1)
@@ -198,10 +198,8 @@ func (s *Supervisor) route(a *app) wire.App {
 		Disposition: s.disposition(a),
 		Traffic:     trafficOf(&a.plan.Traffic),
 	}
-	for _, name := range a.sockets {
-		if sock := s.sockets[name]; sock != nil && sock.owner == a && a.desired != removed {
-			route.Listeners = append(route.Listeners, name)
-		}
+	if a.desired != removed {
+		route.Listeners = s.listenersOf(a)
 	}
 	for _, i := range a.instances {
 		entry := wire.Instance{ID: i.id(), Network: i.target.Network, Address: i.target.Address}

@@ -67,6 +67,9 @@ type appState struct {
 	Past      *wire.AppCounters `json:"past,omitempty"`
 	Attempt   *attemptState     `json:"attempt,omitempty"`
 	Instances []instanceState   `json:"instances,omitempty"`
+	// Listeners are the names of those on which its clients arrive; nil in the
+	// state of a version that did not save them.
+	Listeners []string `json:"listeners"`
 }
 
 // attemptState is an attempt in a State. Who waited for it has gone.
@@ -258,7 +261,9 @@ func (s *Supervisor) state() *State {
 	for _, name := range s.order {
 		a := s.apps[name]
 		if a.encoded == nil {
-			encoded, err := json.Marshal(a.save(s.plan.App(name)))
+			saved := a.save(s.plan.App(name))
+			saved.Listeners = s.listenersOf(a)
+			encoded, err := json.Marshal(saved)
 			if err != nil {
 				s.log.Error("cannot encode app", "app", name, "error", err)
 				continue

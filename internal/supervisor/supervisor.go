@@ -77,9 +77,9 @@ type Supervisor struct {
 	feed      *control.Feed
 	untold    []control.Notice
 	toldState control.DaemonState
-	// restoring counts the apps of a predecessor that have yet to get their
-	// listeners back.
-	restoring int
+	// restoring are the apps of a predecessor whose addresses have yet to be
+	// looked for, and whether tables wait for that.
+	restoring map[string]bool
 	inherited *Inheritance
 
 	// todo holds what is to be done before the next message is taken: the
@@ -129,6 +129,7 @@ func New(o Options) *Supervisor {
 		sockets:   make(map[string]*socket),
 		workers:   make(map[uint64]*worker),
 
+		restoring:      make(map[string]bool),
 		lastNumbers:    make(map[string]uint64),
 		nextGeneration: o.LastGeneration,
 	}

@@ -234,7 +234,11 @@ func (l *life) listen(ctx context.Context, want activation.Want, held []*activat
 	if l.isOver() {
 		return activation.Set{Err: errOver}
 	}
-	address := netip.AddrPortFrom(netip.MustParseAddr(want.Host), uint16(want.Port))
+	host, err := r.lookUp(ctx, want.Host)
+	if err != nil {
+		return activation.Set{Err: err, Unresolved: true}
+	}
+	address := netip.AddrPortFrom(host, uint16(want.Port))
 	for _, h := range append(held[:len(held):len(held)], r.takeKept(address)...) {
 		if h.Address == address {
 			return activation.Set{Listeners: []*activation.Listener{h}}
@@ -261,6 +265,32 @@ func (l *life) listen(ctx context.Context, want activation.Want, held []*activat
 	r.sockets = append(r.sockets, bound)
 	r.journal = append(r.journal, "bound "+address.String())
 	return activation.Set{Listeners: []*activation.Listener{bound}}
+}
+
+// lookUp finds the address of an external host.
+func (r *rig) lookUp(ctx context.Context, host string) (netip.Addr, error) {
+	if address, err := netip.ParseAddr(host); err == nil {
+		return address, nil
+	}
+	r.mu.Lock()
+	silent, address := r.mute, r.hosts[host]
+	r.mu.Unlock()
+	if silent {
+		<-ctx.Done()
+		return netip.Addr{}, ctx.Err()
+	}
+	if address == "" {
+		return netip.Addr{}, errors.New("no such host")
+	}
+	return netip.MustParseAddr(address), nil
+}
+
+// name gives an external host an address, or "": none. Nobody answers who is
+// asked for it while silent.
+func (r *rig) name(host, address string, silent bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.hosts[host], r.mute = address, silent
 }
 
 func (r *rig) bindTakes() time.Duration {

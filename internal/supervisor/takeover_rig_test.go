@@ -179,6 +179,7 @@ func (l *life) inherit(in *Inheritance) {
 		}
 		return nil, errors.New("it has gone")
 	}
+	in.Claim = r.claim
 	in.Output = func(*config.App, uint64) Output { return Output{Close: l.output()} }
 	in.Worker = func(generation uint64, _ int) (WorkerProcess, error) {
 		for _, w := range r.livingWorkers() {
@@ -207,11 +208,16 @@ func (r *rig) keepSockets() {
 }
 
 // takeKept takes the kept listener of an address, if there is one.
-func (r *rig) takeKept(address netip.AddrPort) (taken []*activation.Listener) {
+func (r *rig) takeKept(address netip.AddrPort) []*activation.Listener {
+	return r.claim([]string{address.String()})
+}
+
+// claim takes the kept listeners of these names.
+func (r *rig) claim(names []string) (taken []*activation.Listener) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.kept = slices.DeleteFunc(r.kept, func(l *activation.Listener) bool {
-		if l.Address != address || len(taken) > 0 {
+		if !slices.Contains(names, l.Name()) {
 			return false
 		}
 		taken = append(taken, l)
