@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"gracevisor/internal/wire"
 )
 
@@ -127,14 +129,30 @@ func TestUnavailable(t *testing.T) {
 	}
 }
 
-// freeAddress is one that refuses connections.
+// freeAddress is one that refuses connections, and that nobody else gets as long
+// as the test runs.
 func freeAddress(t *testing.T) string {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	t.Helper()
+	fd, address := boundSocket(t)
+	t.Cleanup(func() { unix.Close(fd) })
+	return address
+}
+
+// boundSocket has an address of its own, and does not listen.
+func boundSocket(t *testing.T) (fd int, address string) {
+	t.Helper()
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
-	return l.Addr().String()
+	if err := unix.Bind(fd, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}); err != nil {
+		t.Fatal(err)
+	}
+	name, err := unix.Getsockname(fd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fd, net.JoinHostPort("127.0.0.1", itoa(name.(*unix.SockaddrInet4).Port))
 }
 
 // TestCrash: while the instance that serves refuses connections, requests wait

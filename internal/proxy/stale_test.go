@@ -244,13 +244,21 @@ func TestAgedConnections(t *testing.T) {
 	r := newRig(t, nil)
 	r.serve(app.addr)
 	pool := &r.proxy.instances["demo/1"].pool
+	// age has all of them be idle for so long, and for no longer however slow
+	// the test is.
 	age := func(by time.Duration) {
 		eventually(t, "all are at rest", func() bool { return r.counters().Instances[0].InFlight == 0 })
 		pool.mu.Lock()
 		defer pool.mu.Unlock()
 		for _, u := range pool.idle {
-			u.since -= int64(by)
-			u.expires -= int64(by)
+			u.since = monotime() - int64(by)
+			u.expires = u.since + int64(idleLife)
+			if by < idleLife {
+				u.expires += int64(deadMan)
+			}
+			if by == 0 {
+				u.since += int64(deadMan)
+			}
 		}
 	}
 	c := r.dial()
@@ -282,28 +290,19 @@ func TestAgedConnections(t *testing.T) {
 // TestConnectTimeout: an instance that lets no connection come about is given up
 // in time, and the request goes to the one that comes in its place.
 func TestConnectTimeout(t *testing.T) {
-	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
+	fd, full := boundSocket(t)
 	defer unix.Close(fd)
-	if err := unix.Bind(fd, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}); err != nil {
-		t.Fatal(err)
-	}
 	if err := unix.Listen(fd, 0); err != nil {
 		t.Fatal(err)
 	}
-	name, err := unix.Getsockname(fd)
+	first, err := net.Dial("tcp", full)
 	if err != nil {
 		t.Fatal(err)
 	}
-	full := net.JoinHostPort("127.0.0.1", itoa(name.(*unix.SockaddrInet4).Port))
+	defer first.Close()
 	eventually(t, "the queue is full", func() bool {
-		c, err := net.DialTimeout("tcp", full, 50*time.Millisecond)
-		if err == nil {
-			t.Cleanup(func() { c.Close() })
-		}
-		return err != nil
+		info, err := unix.GetsockoptTCPInfo(fd, unix.IPPROTO_TCP, unix.TCP_INFO)
+		return err == nil && info.Unacked > info.Sacked // of one that listens: how many wait, and may
 	})
 	r := newRig(t, func(a *wire.App) { a.Traffic.ConnectTimeout = 20 * time.Millisecond })
 	r.serve(full)

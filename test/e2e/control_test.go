@@ -192,6 +192,9 @@ func TestFollowLogs(t *testing.T) {
 	box.Configure(box.App("demo", "--say=it begins", "--say-error=it warns"))
 	box.Start()
 	box.AwaitServing("demo")
+	box.Await("both lines of the first instance", func() bool {
+		return strings.Count(box.Must("logs", "demo", "-n", "2").Stdout, "it ") == 2
+	})
 	follow := box.CtlStart("logs", "demo", "-f", "-n", "1")
 	count := func(text string) int { return strings.Count(follow.Output(), text) }
 	box.Await("the last line", func() bool { return count("it ") == 1 })

@@ -38,19 +38,18 @@ func TestCounters(t *testing.T) {
 				}
 			}
 			wanted := found + missing
+			// An answer is counted after its request has left the instance.
 			status := box.AwaitApp("demo", "have counted all requests", func(a control.AppStatus) bool {
-				return a.Requests >= uint64(wanted) && a.InFlight == 0
+				n := a.Counters
+				return a.Requests >= uint64(wanted) && a.InFlight == 0 && n != nil &&
+					sum(n.Status[:]) >= uint64(wanted) && sum(n.Latency) >= uint64(wanted)
 			})
 			n := status.Counters
 			if status.Requests != uint64(wanted) || n.Status[1] != uint64(found) || n.Status[3] != uint64(missing) || n.Errors != 0 {
 				t.Errorf("%d requests, of which %d were not found, are counted as %+v %+v", wanted, missing, status, n)
 			}
-			sum := uint64(0)
-			for _, bucket := range n.Latency {
-				sum += bucket
-			}
-			if sum != uint64(wanted) || len(n.Latency) != len(n.LatencyBounds)+1 {
-				t.Errorf("the histogram has %d requests in %d buckets of %d", sum, len(n.Latency), len(n.LatencyBounds))
+			if sum(n.Latency) != uint64(wanted) || len(n.Latency) != len(n.LatencyBounds)+1 {
+				t.Errorf("the histogram has %d requests in %d buckets of %d", sum(n.Latency), len(n.Latency), len(n.LatencyBounds))
 			}
 			// As people see it: requests, and 1xx to 5xx.
 			shown := strings.Join(strings.Fields(box.Must("status", "demo").Stdout), " ")
@@ -61,6 +60,13 @@ func TestCounters(t *testing.T) {
 			compareAccessLog(t, box, wanted, missing)
 		})
 	}
+}
+
+func sum(counts []uint64) (all uint64) {
+	for _, n := range counts {
+		all += n
+	}
+	return all
 }
 
 // compareAccessLog expects a line for each request.

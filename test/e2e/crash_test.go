@@ -183,12 +183,10 @@ func TestHungWorker(t *testing.T) {
 	if r := <-answered; r.err != nil || r.answer.status != 200 {
 		t.Errorf("a request to a worker that hangs: %+v", r)
 	}
-	if alive(hung.PID) {
-		t.Errorf("the worker with pid %d is still there", hung.PID)
-	}
-	if workers := box.Status().Workers; len(workers) != 1 || workers[0].State != control.WorkerServing {
-		t.Errorf("workers %+v", workers)
-	}
+	box.Await("another worker to serve alone", func() bool {
+		workers := box.Status().Workers
+		return len(workers) == 1 && workers[0].PID != hung.PID && workers[0].State == control.WorkerServing && !alive(hung.PID)
+	})
 }
 
 // dialAll opens connections, one after the other, until what it returns is

@@ -55,9 +55,7 @@ func TestReloadUnderLoad(t *testing.T) {
 	if a := get(t, added, "/"); a.status != 200 {
 		t.Errorf("an app that was added: %+v", a)
 	}
-	if _, err := ask(t.Context(), removed, "/", ""); err == nil || !strings.Contains(err.Error(), "refused") {
-		t.Errorf("a request to an app that was removed: %v", err)
-	}
+	awaitRefusal(t, box, removed)
 	awaitAnswers(box, other, now["changed"])
 
 	box.Must("reload")
@@ -130,8 +128,14 @@ func TestMovedApp(t *testing.T) {
 	if a := get(t, moved, "/"); a.status != 200 {
 		t.Errorf("the new address: %+v", a)
 	}
-	box.Await("the old address to be closed", func() bool {
-		_, err := ask(t.Context(), old, "/", "")
+	awaitRefusal(t, box, old)
+}
+
+// awaitRefusal waits until nobody listens on an address any more.
+func awaitRefusal(t *testing.T, box *harness.Box, app harness.App) {
+	t.Helper()
+	box.Await("the address of app "+app.Name+" to be closed", func() bool {
+		_, err := ask(t.Context(), app, "/", "")
 		return err != nil && strings.Contains(err.Error(), "refused")
 	})
 }

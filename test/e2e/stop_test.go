@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -128,15 +129,18 @@ func TestOutOfReach(t *testing.T) {
 	box.Configure(app)
 	box.Start()
 	box.AwaitServing("demo")
+	box.Await("it to be on its own", func() bool { // before it is another program, in the app's group
+		return slices.ContainsFunc(box.Processes(), func(p harness.Process) bool { return p.Name == "sleep" })
+	})
 	if strays := box.Status().Strays; len(strays) > 0 {
 		t.Errorf("out of reach while the app runs: %q", strays)
 	}
 	box.Must("stop", "demo")
-	r := box.Must("status")
-	found := regexp.MustCompile(`out of reach: pid (\d+) \(sleep\)`).FindStringSubmatch(r.Stdout)
-	if found == nil {
-		t.Fatalf("the status does not tell of what is left: %s", r)
-	}
+	var found []string
+	box.Await("the status to tell of what is left", func() bool {
+		found = regexp.MustCompile(`out of reach: pid (\d+) \(sleep\)`).FindStringSubmatch(box.Must("status").Stdout)
+		return found != nil
+	})
 	pid, err := strconv.Atoi(found[1])
 	if err != nil {
 		t.Fatal(err)

@@ -74,11 +74,11 @@ var limits = map[string]limit{
 			t.Errorf("an idle client got %q, %v", rest, err)
 		}
 	}},
-	"answer_timeout": {map[string]any{"answer_timeout": "300ms"}, func(t *testing.T, app harness.App) {
+	"answer_timeout": {map[string]any{"answer_timeout": "2s"}, func(t *testing.T, app harness.App) {
 		wants(t, get(t, app, "/slow?ms=600000"), 504)
 		wants(t, get(t, app, "/slow?ms=1"), 200)
 		// What takes its time after the head is no business of this one.
-		wants(t, get(t, app, "/stream?chunks=10&ms=100"), 200)
+		wants(t, get(t, app, "/stream?chunks=10&ms=300"), 200)
 	}},
 	"body_timeout": {map[string]any{"body_timeout": "300ms"}, func(t *testing.T, app harness.App) {
 		c := open(t, app)
