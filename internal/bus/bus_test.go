@@ -111,9 +111,11 @@ func await(t *testing.T, what string, condition func() bool) {
 // door is a Service that runs on the bus.
 type door struct {
 	*fakeOps
-	log  *logBuffer
-	dir  string
-	stop func()
+	log *logBuffer
+	dir string
+	// service is what runs. stop flushes and ends it.
+	service *Service
+	stop    func()
 }
 
 // open has a Service run until the test ends, and waits until it has the name.
@@ -134,6 +136,7 @@ func run(t *testing.T, ops *fakeOps, dir string) *door {
 	d := &door{fakeOps: ops, log: new(logBuffer), dir: dir}
 	ctx, cancel := context.WithCancel(context.Background())
 	service := New(ops, slog.New(slog.NewTextHandler(d.log, nil)), dir)
+	d.service = service
 	done := make(chan struct{})
 	// Ends with stop.
 	go func() {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
-	"sync"
 	"time"
 
 	"github.com/godbus/dbus/v5"
@@ -30,8 +29,10 @@ type call struct {
 	object object
 	method *method
 	sender string
-	flags  dbus.Flags
-	args   []any
+	// msg is what was sent, flags its flags.
+	msg   *dbus.Message
+	flags dbus.Flags
+	args  []any
 	// ctx bounds the answer.
 	ctx    context.Context
 	cancel context.CancelFunc
@@ -105,10 +106,11 @@ func (m boundMethod) DecodeArguments(_ *dbus.Conn, sender string, msg *dbus.Mess
 		return nil, dbus.Error{Name: "org.freedesktop.DBus.Error.InvalidArgs", Body: []any{
 			fmt.Sprintf("%s takes arguments of the types (%s), not (%s)", m.method.name, want, short(got.String()))}}
 	}
-	return []any{&call{session: m.session, object: m.object, method: m.method, sender: sender, flags: msg.Flags, args: args}}, nil
+	return []any{&call{session: m.session, object: m.object, method: m.method, sender: sender, msg: msg, flags: msg.Flags, args: args}}, nil
 }
 
-// Call implements dbus.Method.
+// Call implements dbus.Method. It sends the answer itself, so that the call counts
+// until that is done.
 func (m boundMethod) Call(args ...any) ([]any, error) {
 	c := args[0].(*call)
 	leave, ok := m.session.service.load.enter(c.sender)
@@ -118,11 +120,29 @@ func (m boundMethod) Call(args ...any) ([]any, error) {
 	defer leave()
 	c.extend()
 	defer func() { c.cancel() }()
-	answer, err := c.serve()
-	if err != nil {
-		return nil, busError(err)
+	c.reply(c.serve())
+	return nil, nil
+}
+
+// reply sends the answer, or the error, if the caller wants to hear of it.
+func (c *call) reply(answer []any, err error) {
+	c.msg.Flags |= dbus.FlagNoReplyExpected // keeps the library from answering, too
+	if c.flags&dbus.FlagNoReplyExpected != 0 {
+		return
 	}
-	return answer, nil
+	reply := &dbus.Message{Type: dbus.TypeMethodReply, Body: answer, Headers: map[dbus.HeaderField]dbus.Variant{
+		dbus.FieldDestination: dbus.MakeVariant(c.sender),
+		dbus.FieldReplySerial: dbus.MakeVariant(c.msg.Serial()),
+	}}
+	if err != nil {
+		e := busError(err)
+		reply.Type, reply.Body = dbus.TypeError, e.Body
+		reply.Headers[dbus.FieldErrorName] = dbus.MakeVariant(e.Name)
+	}
+	if len(reply.Body) > 0 {
+		reply.Headers[dbus.FieldSignature] = dbus.MakeVariant(dbus.SignatureOf(reply.Body...))
+	}
+	c.conn.Send(reply, nil)
 }
 
 // serve serves the call. Whatever a caller finds to send must not end the
@@ -135,32 +155,6 @@ func (c *call) serve() (answer []any, err error) {
 		}
 	}()
 	return c.method.serve(c)
-}
-
-// load counts the calls that are being served.
-type load struct {
-	mu       sync.Mutex
-	total    int
-	bySender map[string]int
-}
-
-// enter counts a call in, unless there are too many.
-func (l *load) enter(sender string) (leave func(), ok bool) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.total >= maxCalls || l.bySender[sender] >= maxSenderCalls {
-		return nil, false
-	}
-	l.total++
-	l.bySender[sender]++
-	return func() {
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		l.total--
-		if l.bySender[sender]--; l.bySender[sender] == 0 {
-			delete(l.bySender, sender)
-		}
-	}, true
 }
 
 // machineInterface is where calls of GetMachineId are sent, which the library

@@ -33,7 +33,8 @@
 //
 // Concurrency and life cycle: Run keeps a connection until its context ends. The
 // connection has a goroutine that reads, one for each call, and that of Run, which
-// sends the signals. Flush waits until what has happened is sent, before an exec.
+// sends the signals. Flush waits, before an exec and at the end, until what has
+// happened is sent and what was asked is answered.
 //
 // The tests run a dbus-daemon of their own with a fake of the operations; those
 // in test/systemd use busctl, polkit and a real system bus.

@@ -32,7 +32,7 @@ var errorNames = map[control.Code]string{
 const maxText = 64 << 10
 
 // busError makes of any error one that travels over the bus.
-func busError(err error) error {
+func busError(err error) dbus.Error {
 	if e, ok := errors.AsType[dbus.Error](err); ok {
 		return e
 	}

@@ -111,9 +111,15 @@ func (s *Service) watching() *control.Watch {
 	return s.watch
 }
 
-// Flush waits until what has happened is sent, if there is a bus, or until ctx
-// ends.
+// Flush waits until what has happened is sent and the calls that are being served
+// are answered, if there is a bus, or until ctx ends.
 func (s *Service) Flush(ctx context.Context) {
+	s.settleWatch(ctx) // first: the answer to a call may take longer than there is time
+	s.load.settle(ctx)
+	s.settleWatch(ctx) // what the calls have begun
+}
+
+func (s *Service) settleWatch(ctx context.Context) {
 	s.mu.Lock()
 	watch := s.watch
 	s.mu.Unlock()

@@ -133,6 +133,64 @@ func TestSubscribersAreRemembered(t *testing.T) {
 	})
 }
 
+// TestFlush: who has called gets an answer before the daemon is replaced.
+func TestFlush(t *testing.T) {
+	newBus(t, openPolicy)
+	hold := make(chan struct{})
+	d := open(t, &fakeOps{hold: hold})
+	c := client(t)
+	answers := make(chan error, 3)
+	// Each ends with its answer.
+	for range 2 {
+		go func() { answers <- c.Object(Name, root).Call(managerInterface+".ListApps", 0).Err }()
+	}
+	go func() {
+		err := c.Object(Name, AppPath("none")).Call(appInterface+".Restart", dbus.FlagNoReplyExpected).Err
+		if err == nil { // which it would not be if it were answered
+			err = c.Object(Name, root).Call(managerInterface+".GetApp", 0, "none").Err
+		}
+		answers <- err
+	}()
+	waiting := func() int {
+		d.service.load.mu.Lock()
+		defer d.service.load.mu.Unlock()
+		return d.service.load.total
+	}
+	await(t, "the calls", func() bool { return waiting() == 3 && len(d.asked()) == 1 })
+	stopped := make(chan struct{})
+	// Ends with the answers.
+	go func() {
+		defer close(stopped)
+		d.stop()
+	}()
+	await(t, "the flush to wait for them", func() bool {
+		d.service.load.mu.Lock()
+		defer d.service.load.mu.Unlock()
+		return len(d.service.load.idle) == 1
+	})
+	close(hold)
+	<-stopped
+	refused := 0
+	for range 3 {
+		err := <-answers
+		if e, ok := errors.AsType[dbus.Error](err); ok && e.Name == errorPrefix+"NoSuchApp" {
+			refused++
+		} else if err != nil {
+			t.Error(err)
+		}
+	}
+	if refused != 1 {
+		t.Errorf("%d calls were refused", refused)
+	}
+	// Nobody waits for longer than there is time.
+	leave, _ := d.service.load.enter(":1.1")
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	d.service.Flush(ended)
+	leave()
+	d.service.Flush(t.Context())
+}
+
 // TestBusComesBack: the name is there again, again and again.
 func TestBusComesBack(t *testing.T) {
 	b := newBus(t, openPolicy)

@@ -222,6 +222,7 @@ func (d *daemon) end() {
 	defer cancel()
 	var wait sync.WaitGroup
 	wait.Go(func() { d.doors.shut(ctx) })
+	wait.Go(func() { d.flushBus(ctx) })
 	wait.Go(func() {
 		if err := d.store.Close(ctx); err != nil && !errors.Is(err, context.DeadlineExceeded) {
 			d.log.Warn("cannot write all output", "error", err)

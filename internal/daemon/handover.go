@@ -37,10 +37,12 @@ const (
 	askTimeout = 20 * time.Second
 )
 
-// busPatience bounds how long a hand-over waits for the bus.
+// busPatience bounds how long a hand-over, or the end, waits for the bus.
 const busPatience = 300 * time.Millisecond
 
-// flushBus lets who listens on D-Bus hear what has happened so far.
+// flushBus lets who listens on D-Bus hear what has happened so far, and who has
+// called get an answer. Calls that the bus has yet to hand to us are lost with the
+// connection.
 func (d *daemon) flushBus(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, busPatience)
 	defer cancel()
