@@ -2,6 +2,8 @@ package conventions
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -46,6 +48,24 @@ func TestPackageComments(t *testing.T) {
 	sees(t, "internal/x/doc.go", "// Package x is short.\npackage x\n", packageComment)
 	sees(t, "internal/x/doc.go", strings.Repeat("// Package x.\n", longest+1)+"package x\n", packageComment)
 	sees(t, "cmd/x/main.go", "// Command x.\npackage main\n", packageComment)
+}
+
+// TestArchitectureNamesPackages: each that is on a floor is in its table.
+func TestArchitectureNamesPackages(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join(root(), "ARCHITECTURE.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for folder := range floors {
+		// A subpackage is named with its parent.
+		name := folder
+		if parts := strings.Split(folder, "/"); len(parts) > 2 {
+			name = parts[2]
+		}
+		if !strings.Contains(string(text), "`"+name+"`") {
+			t.Errorf("ARCHITECTURE.md does not name %s", folder)
+		}
+	}
 }
 
 func TestEveryPackageHasADocFile(t *testing.T) {

@@ -141,16 +141,19 @@ func (t Table) of(event string) (rows Table) {
 }
 
 // Short is a line of Markdown for each event: the sum of its requests and
-// failures, and the longest pause of an ordinary new request.
+// failures, and the longest pause of an ordinary new request, or of a stream if
+// there was nothing else.
 func (t Table) Short() string {
 	var b strings.Builder
-	fmt.Fprint(&b, "| event | requests | failures | longest pause of a new request |\n|---|---|---|---|\n")
+	fmt.Fprint(&b, "| event | requests | failures | longest pause |\n|---|---|---|---|\n")
 	for _, event := range t.events() {
 		var sum Row
-		for _, r := range t.of(event) {
+		rows := t.of(event)
+		ordinary := func(r Row) bool { return slices.Contains(newRequests, r.Kind) }
+		for _, r := range rows {
 			sum.Requests += r.Requests
 			sum.Failures += r.Failures
-			if slices.Contains(newRequests, r.Kind) {
+			if ordinary(r) || !slices.ContainsFunc(rows, ordinary) {
 				sum.LongestPause = max(sum.LongestPause, r.LongestPause)
 			}
 		}

@@ -16,6 +16,7 @@ func TestRows(t *testing.T) {
 	for _, rows := range []Table{
 		{{"restart", load.Get, 10, 1, time.Second}, {"restart", load.TCP, 3, 0, time.Minute}},
 		{{"kill", load.Get, 7, 0, time.Millisecond}},
+		{{"move", "flow", 2, 0, time.Hour}},
 		{{"restart", load.Get, 20, 2, 2 * time.Second}},
 	} {
 		if err := rows.append(path); err != nil {
@@ -26,13 +27,14 @@ func TestRows(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(got) != 3 || !strings.Contains(got.String(), "restart  get      20        2         2s") {
+	if len(got) != 4 || !strings.Contains(got.String(), "restart  get      20        2         2s") {
 		t.Errorf("got\n%s", got)
 	}
-	if short := got.Short(); !strings.Contains(short, "| restart | 23 | 2 | 2s |") || !strings.Contains(short, "| kill | 7 | 0 | 1ms |") {
+	if short := got.Short(); !strings.Contains(short, "| restart | 23 | 2 | 2s |") || !strings.Contains(short, "| kill | 7 | 0 | 1ms |") ||
+		!strings.Contains(short, "| move | 2 | 0 | 1h0m0s |") {
 		t.Errorf("got\n%s", short)
 	}
-	if wide := got.Wide(); !strings.Contains(wide, "| kill | 7, 0, 1 | – |") {
+	if wide := got.Wide(); !strings.Contains(wide, "| kill | – | 7, 0, 1 | – |") {
 		t.Errorf("got\n%s", wide)
 	}
 }
