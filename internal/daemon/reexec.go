@@ -70,11 +70,10 @@ func (d *daemon) reexec(ctx context.Context) error {
 	}
 }
 
-// mayReexec asks whether the binary on disk could take over, and does no more.
+// mayReexec asks whether the binary on disk could take over, and does no more. It
+// waits for its turn: that another asks says nothing of the binary.
 func (d *daemon) mayReexec(ctx context.Context) error {
-	if !d.reexecuting.TryLock() {
-		return errReexecUnderWay
-	}
+	d.reexecuting.Lock()
 	defer d.reexecuting.Unlock()
 	path, err := binaryOnDisk()
 	if err != nil {

@@ -1,8 +1,11 @@
 package survival
 
 import (
+	"errors"
 	"io"
 	"net"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -48,6 +51,41 @@ func TestRefusedReexec(t *testing.T) {
 	s.ReplaceBinary(daemon)
 	s.Must("reexec")
 	s.samePIDs(pids)
+}
+
+// TestChecksAtTheSameTime: that the binary is being asked by another is no answer,
+// and a package would take it for a refusal.
+func TestChecksAtTheSameTime(t *testing.T) {
+	t.Parallel()
+	s := prepare(t)
+	s.OwnBinary()
+	s.begin()
+	asked := s.Dir + "/asked"
+	s.ReplaceBinary(s.WriteFile("slow", "#!/bin/sh\n: >"+asked+"\nexec sleep 1\n"))
+	first := make(chan error, 1)
+	// Ends with the check.
+	go func() { first <- s.check() }()
+	s.Await("the binary to be asked", func() bool {
+		_, err := os.Stat(asked)
+		return err == nil
+	})
+	for n, err := range []error{s.check(), <-first} {
+		if err != nil {
+			t.Errorf("check %d: %v", n, err)
+		}
+	}
+}
+
+// check asks whether the daemon's binary could take over. It may be called from
+// any goroutine.
+func (s *scene) check() error {
+	var last control.Event
+	door := control.NewUnixClient(filepath.Join(s.RunDir, control.SocketFile))
+	err := door.Do(s.t.Context(), control.Request{Verb: control.VerbReexec, Check: true}, func(e control.Event) { last = e })
+	if err == nil && last.Result != control.ResultDone {
+		err = errors.New(last.Error)
+	}
+	return err
 }
 
 // TestReexecToAnotherBuild upgrades and downgrades: a worker of the new build
