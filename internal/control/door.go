@@ -115,11 +115,15 @@ func (x *exchange) peerName() string {
 	return x.r.RemoteAddr
 }
 
-// A Quieter lets one message pass every quietTime, so that nobody fills the
-// log by knocking.
+// A Quieter lets one message pass every quietTime, or some more, so that nobody
+// fills the log.
 type Quieter struct {
+	// Burst is how many more pass in that time.
+	Burst int
+
 	mu      sync.Mutex
-	last    time.Time
+	began   time.Time
+	passed  int
 	skipped int
 }
 
@@ -130,10 +134,14 @@ const quietTime = 10 * time.Second
 func (q *Quieter) Pass(now time.Time) (skipped int, ok bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if !q.last.IsZero() && now.Sub(q.last) < quietTime {
+	if q.began.IsZero() || now.Sub(q.began) >= quietTime {
+		q.began, q.passed = now, 0
+	}
+	if q.passed > q.Burst {
 		q.skipped++
 		return 0, false
 	}
-	skipped, q.skipped, q.last = q.skipped, 0, now
+	q.passed++
+	skipped, q.skipped = q.skipped, 0
 	return skipped, true
 }

@@ -24,3 +24,16 @@ func TestQuieterCountsWhatItHolds(t *testing.T) {
 		}
 	}
 }
+
+func TestQuieterLetsABurstPass(t *testing.T) {
+	q := Quieter{Burst: 2}
+	now := time.Unix(1000, 0)
+	for n, want := range []bool{true, true, true, false, false} {
+		if _, ok := q.Pass(now.Add(time.Duration(n) * time.Second)); ok != want {
+			t.Errorf("number %d passes: %v", n, ok)
+		}
+	}
+	if skipped, ok := q.Pass(now.Add(quietTime)); !ok || skipped != 2 {
+		t.Errorf("later: %d, %v", skipped, ok)
+	}
+}

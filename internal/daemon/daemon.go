@@ -190,9 +190,10 @@ func (d *daemon) assemble(ctx context.Context, plan *config.Plan, from *predeces
 	d.operations = &operations{
 		supervisor: d.supervisor, store: d.store, feed: options.Feed, confDir: d.options.ConfDir, reexec: d.startReexec,
 	}
-	d.doors = newDoors(d.log, d.operations)
+	told := tellFailures(d.operations, d.log)
+	d.doors = newDoors(d.log, told)
 	d.operations.applied = d.putIntoForce
-	d.bus = bus.New(d.operations, d.log, d.runtimeDir) // hears what a successor does first of all
+	d.bus = bus.New(told, d.log, d.runtimeDir) // hears what a successor does first of all
 	d.herald = newHerald(activation.NewNotifier(d.log), d.supervisor, plan.ReadyTimeout)
 	d.operations.reloading = d.herald.reloads
 	go d.herald.run(ctx)

@@ -1,8 +1,10 @@
 package e2e
 
 import (
+	"fmt"
 	"net"
 	"os"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -61,6 +63,14 @@ apps:
 			}
 		}
 	}
+	for verb, apps := range map[string]string{"reload": `""`, "restart": "other"} {
+		if verb == "restart" {
+			box.Want(1, "restart", "other")
+		}
+		line := fmt.Sprintf(`operation refused"? +verb=%s apps=%s caller="uid %d, pid [0-9]+" error=`, verb, apps, os.Geteuid())
+		box.Await("a line "+line, func() bool { return regexp.MustCompile(line).MatchString(box.DaemonOutput()) })
+	}
+
 	if _, err := os.Stat(box.Dir + "/made"); err == nil {
 		t.Error("a configuration that is not valid has made a folder")
 	}
