@@ -24,7 +24,7 @@ func TestSickInstance(t *testing.T) {
 			app := box.App("demo", "--exit-at-once").With("healthcheck", "/health").
 				With("healthcheck_interval", "100ms").With("healthcheck_timeout", "10s").With("healthcheck_retries", 2)
 			if status == "0" {
-				app = app.With("healthcheck_timeout", "300ms")
+				app = app.With("healthcheck_timeout", "4s") // much more than a slow machine takes
 			}
 			box.Configure(app)
 			box.Start()

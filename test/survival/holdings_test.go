@@ -47,7 +47,11 @@ func (s *scene) holds(pid int) holdings {
 		h.workerResident = usage.Resident
 	}
 	for _, p := range s.Processes() {
-		h.processes = append(h.processes, p.Name+" "+string(p.State&^('S'^'R')))
+		name := p.Name
+		if p.State == 'Z' {
+			name += " (zombie)"
+		}
+		h.processes = append(h.processes, name)
 	}
 	slices.Sort(h.processes)
 	for _, a := range status.Apps {

@@ -2,9 +2,11 @@ package survival
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -21,7 +23,10 @@ func TestCrashAgainAndAgain(t *testing.T) {
 	pids, before := s.pids(), s.holds(s.Status().PID)
 	report := s.under("kill -9 until the supervisor backs off", s.steady(), func() {
 		for n := range 5 {
-			s.service.Crash()
+			s.Signal(syscall.SIGKILL)
+			s.service.Wait()
+			s.service.Edit(func(stored []harness.StoredFile) []harness.StoredFile { return justCrashed(t, stored) })
+			s.service.Restart()
 			s.Await("the crash to be noted", func() bool {
 				return strings.Count(s.DaemonOutput(), "the daemon before this one has crashed") > n
 			})
@@ -42,6 +47,19 @@ func TestCrashAgainAndAgain(t *testing.T) {
 	if text := s.Must("status").Stdout; !strings.Contains(text, "crash") {
 		t.Errorf("the crash is not shown:\n%s", text)
 	}
+}
+
+// justCrashed makes the crashes that the state tells of recent ones, however long
+// it has taken a slow machine to come to each of them.
+func justCrashed(t *testing.T, stored []harness.StoredFile) []harness.StoredFile {
+	t.Helper()
+	return edited(t, stored, func(state string) (string, error) {
+		crashes := regexp.MustCompile(`"crashes":\["[^]]*\]`)
+		return crashes.ReplaceAllStringFunc(state, func(text string) string {
+			now := time.Now().Add(harness.DeadMan).Format(time.RFC3339)
+			return regexp.MustCompile(`"[^",]*T[^",]*"`).ReplaceAllString(text, `"`+now+`"`)
+		}), nil
+	})
 }
 
 // TestOtherVersions crashes the daemon and makes its state that of another version:
@@ -85,17 +103,29 @@ func TestOtherVersions(t *testing.T) {
 // rewritten replaces a text in the state among the files of a store.
 func rewritten(t *testing.T, stored []harness.StoredFile, old, now string) []harness.StoredFile {
 	t.Helper()
+	return edited(t, stored, func(state string) (string, error) {
+		if !strings.Contains(state, old) {
+			return "", fmt.Errorf("the state has no %q", old)
+		}
+		return strings.Replace(state, old, now, 1), nil
+	})
+}
+
+// edited writes the state among the files of a store anew.
+func edited(t *testing.T, stored []harness.StoredFile, edit func(string) (string, error)) []harness.StoredFile {
+	t.Helper()
 	for _, file := range stored {
 		if file.Name != kept+"state" {
 			continue
 		}
 		snapshot := activation.OpenSnapshot(file.File)
 		state, err := snapshot.Read()
-		if err == nil && !strings.Contains(string(state), old) {
-			err = fmt.Errorf("the state has no %q", old)
+		text := ""
+		if err == nil {
+			text, err = edit(string(state))
 		}
 		if err == nil {
-			err = snapshot.Write([]byte(strings.Replace(string(state), old, now, 1)))
+			err = snapshot.Write([]byte(text))
 		}
 		if err != nil {
 			t.Fatal(err)

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 
@@ -65,15 +66,15 @@ func (s *scene) restartUntil(call string, when int) (killed bool) {
 	if err := tracer.Start(); err != nil {
 		s.t.Fatal(err)
 	}
-	defer func() {
+	end := sync.OnceFunc(func() {
 		_ = tracer.Process.Signal(syscall.SIGTERM) // it may have ended with the supervisor
 		_ = tracer.Wait()
-	}()
+	})
+	defer end()
 	s.Await("the tracer to be attached", func() bool { return traced(pid) })
 	s.Ctl("restart", web, "--no-wait") // the supervisor may be dead before it answers
 	s.Await("the restart, or the supervisor's end", func() bool {
 		if !alive(pid) {
-			killed = true
 			return true
 		}
 		r := s.Ctl("--json", "status", web)
@@ -85,6 +86,12 @@ func (s *scene) restartUntil(call string, when int) (killed bool) {
 		// The tracer may also have killed each launcher, which it follows.
 		failed := strings.Contains(a.LastError, "killed by SIGKILL")
 		return a.State == "serving" && len(a.Instances) == 1 && (failed || a.Instances[0].PID != was)
+	})
+	// As long as the tracer is there it may still kill it.
+	end()
+	s.Await("the supervisor to answer without it, or its end", func() bool {
+		killed = !alive(pid)
+		return killed || s.Ctl("status").Status == 0
 	})
 	if killed {
 		s.service.Wait()

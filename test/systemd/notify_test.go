@@ -86,17 +86,20 @@ func (s *service) privateVariables() {
 	}
 }
 
-// TestAppWatchdog replaces an app that gives no signs of life, and no other.
+// TestAppWatchdog replaces an instance that gives no signs of life, and no other:
+// neither one of another app, nor the one that comes after it.
 func TestAppWatchdog(t *testing.T) {
 	t.Parallel()
 	s := boot(t)
 	s.Write("/usr/local/bin/notifier", notifier)
 	s.Run("chmod", "755", "/usr/local/bin/notifier")
 	s.Write("/run/ready", "")
-	s.configure(notifying("watchdog: 2s\n"))
+	other := notifying("watchdog: 8s\n")
+	other.name, other.port = "other", 8081
+	s.configure(notifying("watchdog: 8s\n"), other)
 	s.install(firstVersion)
 	s.awaitDaemon()
-	before := s.awaitServing("demo")
+	before, others := s.awaitServing("demo"), s.awaitServing("other")
 	s.underLoad(func() {
 		s.Write("/run/silent."+strconv.Itoa(before), "")
 		// The old one may go on with connections that it has.
@@ -107,6 +110,14 @@ func TestAppWatchdog(t *testing.T) {
 		})
 	})
 	s.awaitMessage("demo", "WATCHDOG=1")
+	s.awaitServing("demo")
+	a := s.awaitApp("demo", "to have been replaced", func(a control.AppStatus) bool { return a.Restarts > 0 })
+	if now := s.awaitServing("other"); now != others {
+		t.Errorf("the other app was %d and is %d", others, now)
+	}
+	if a.Restarts != 1 || a.Instances[0].Number != 2 {
+		t.Errorf("it was replaced %d times, by %+v", a.Restarts, a.Instances)
+	}
 }
 
 // TestAppMayNotSpeakForTheDaemon lets an app say what is the daemon's to say.
