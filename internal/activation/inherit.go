@@ -6,25 +6,16 @@ import (
 	"log/slog"
 	"net/netip"
 	"os"
-	"strconv"
 	"strings"
 
-	"github.com/coreos/go-systemd/v22/activation"
 	"golang.org/x/sys/unix"
 )
 
-// firstListenFD is SD_LISTEN_FDS_START of sd_listen_fds(3).
-const firstListenFD = 3
-
 // takePassed takes the files that the service manager has passed: sockets, and
-// what an earlier daemon had put into its store, by name. The variables that tell
-// of them are taken out of the environment.
+// what an earlier daemon had put into its store, by name.
 func takePassed(log *slog.Logger) (sockets []*os.File, kept map[string]*os.File) {
-	if err := checkListenFDs(); err != nil {
-		log.Error("cannot take all files from the service manager", "error", err)
-	}
 	kept = make(map[string]*os.File)
-	for _, file := range activation.Files(true) {
+	for _, file := range passedFiles(log) {
 		name, ok := strings.CutPrefix(file.Name(), keptPrefix)
 		switch {
 		case !ok:
@@ -61,41 +52,6 @@ func listenersOf(log *slog.Logger, sockets []*os.File) []*Listener {
 		taken = append(taken, l)
 	}
 	return taken
-}
-
-// checkListenFDs says what is wrong with LISTEN_PID and LISTEN_FDS. That they
-// are for another process is not wrong: they were inherited by mistake. It lowers
-// a number that promises more than there is: what comes after is not ours to use,
-// nor to close.
-func checkListenFDs() error {
-	pid, fds := os.Getenv("LISTEN_PID"), os.Getenv("LISTEN_FDS")
-	if pid == "" && fds == "" {
-		return nil
-	}
-	if n, err := strconv.Atoi(pid); err != nil {
-		return fmt.Errorf("read LISTEN_PID: %q is not a process id", pid)
-	} else if n != os.Getpid() {
-		return nil
-	}
-	n, err := strconv.Atoi(fds)
-	if err != nil || n < 0 {
-		return fmt.Errorf("read LISTEN_FDS: %q is not a number of file descriptors", fds)
-	}
-	for i := range n {
-		if !wasPassed(firstListenFD + i) {
-			os.Setenv("LISTEN_FDS", strconv.Itoa(i))
-			return fmt.Errorf("read LISTEN_FDS: it promises %d file descriptors, but %d was not passed", n, firstListenFD+i)
-		}
-	}
-	return nil
-}
-
-// wasPassed reports whether a descriptor is one with which this program was
-// executed. Those that it has opened itself, Go's runtime among them, are closed
-// on exec.
-func wasPassed(fd int) bool {
-	flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0)
-	return err == nil && flags&unix.FD_CLOEXEC == 0
 }
 
 // inherit makes a Listener of a file that was passed. The file description is

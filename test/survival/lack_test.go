@@ -173,7 +173,7 @@ func TestPromisedFiles(t *testing.T) {
 	})
 	s.unbroken(report)
 	s.samePIDs(pids)
-	if !strings.Contains(s.DaemonOutput(), "cannot take all files from the service manager") {
+	if !strings.Contains(s.DaemonOutput(), "the service manager promises files that it has not passed") {
 		t.Errorf("it was to be told:\n%s", s.DaemonOutput())
 	}
 }
