@@ -83,6 +83,11 @@ func (c *call) permit(r right) (caller, error) {
 	}
 	if c.flags&dbus.FlagAllowInteractiveAuthorization != 0 && r.verb != "read" {
 		flags, patience = mayAskTheUser, interactiveTime
+		leave, ok := c.service.asking.enter(who.uid, maxAsking, maxUserAsking)
+		if !ok {
+			return who, errBusy
+		}
+		defer leave()
 	}
 	ctx, cancel := context.WithTimeout(c.life, patience)
 	defer cancel()

@@ -18,6 +18,12 @@ const (
 	// one that says what to do.
 	maxCalls       = 1024
 	maxSenderCalls = 100
+	// rootCalls of maxCalls are for root, whatever others do.
+	rootCalls = 64
+	// maxAsking calls may wait at once for what a user says to polkit, which
+	// can take minutes, and maxUserAsking of one user.
+	maxAsking     = 512
+	maxUserAsking = 100
 	// callTimeout bounds what the daemon takes to answer.
 	callTimeout = 20 * time.Second
 )
@@ -113,15 +119,31 @@ func (m boundMethod) DecodeArguments(_ *dbus.Conn, sender string, msg *dbus.Mess
 // until that is done.
 func (m boundMethod) Call(args ...any) ([]any, error) {
 	c := args[0].(*call)
-	leave, ok := m.session.service.load.enter(c.sender)
-	if !ok {
-		return nil, busError(&control.Error{Code: control.CodeBusy, Message: "too many calls at once; wait for some of their answers"})
-	}
-	defer leave()
 	c.extend()
 	defer func() { c.cancel() }()
+	leave, ok := c.enter()
+	if !ok {
+		return nil, busError(errBusy)
+	}
+	defer leave()
 	c.reply(c.serve())
 	return nil, nil
+}
+
+// errBusy refuses a call.
+var errBusy = &control.Error{Code: control.CodeBusy, Message: "too many calls at once; wait for some of their answers"}
+
+// enter counts the call in, unless there are too many. The last places are for
+// root; who calls is only asked when no others are left.
+func (c *call) enter() (leave func(), ok bool) {
+	load := &c.service.load
+	if leave, ok = load.enter(c.sender, maxCalls-rootCalls, maxSenderCalls); ok {
+		return leave, true
+	}
+	if who, err := c.who(); err != nil || who.uid != 0 {
+		return nil, false
+	}
+	return load.enter(c.sender, maxCalls, maxSenderCalls)
 }
 
 // reply sends the answer, or the error, if the caller wants to hear of it.

@@ -24,10 +24,12 @@
 //     environments. A call that changes something is permitted by polkit, or,
 //     where that is missing, to root only; it is logged with its caller.
 //   - At most maxCalls are served at once, and maxSenderCalls of one client; what
-//     is too much is answered as busy.
+//     is too much is answered as busy. Some places are root's, and of the calls
+//     that wait for what a user tells polkit each user has a number.
 //   - Signals are sent while at least one client is subscribed, as systemd does;
 //     who subscribed is remembered over a re-execution and a crash of the daemon
-//     in a file of the runtime directory.
+//     in a file of the runtime directory: maxSubscribers by name, and of others
+//     that there were some.
 //   - What cannot be sent within writeTimeout ends the connection; a bus that
 //     has gone is looked for again and again, and the name taken again.
 //

@@ -5,32 +5,34 @@ import (
 	"sync"
 )
 
-// load counts the calls that are being served.
-type load struct {
-	mu       sync.Mutex
-	total    int
-	bySender map[string]int
-	// idle are closed when there is none.
+// load counts what is being served, and for whom.
+type load[Key comparable] struct {
+	mu    sync.Mutex
+	total int
+	of    map[Key]int
+	// idle are closed when there is nothing.
 	idle []chan struct{}
 }
 
-// enter counts a call in, unless there are too many.
-func (l *load) enter(sender string) (leave func(), ok bool) {
+func newLoad[Key comparable]() load[Key] { return load[Key]{of: make(map[Key]int)} }
+
+// enter counts one in, unless there are so many in total, or of this one each.
+func (l *load[Key]) enter(who Key, total, each int) (leave func(), ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.total >= maxCalls || l.bySender[sender] >= maxSenderCalls {
+	if l.total >= total || l.of[who] >= each {
 		return nil, false
 	}
 	l.total++
-	l.bySender[sender]++
-	return func() { l.leave(sender) }, true
+	l.of[who]++
+	return func() { l.leave(who) }, true
 }
 
-func (l *load) leave(sender string) {
+func (l *load[Key]) leave(who Key) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.bySender[sender]--; l.bySender[sender] == 0 {
-		delete(l.bySender, sender)
+	if l.of[who]--; l.of[who] == 0 {
+		delete(l.of, who)
 	}
 	if l.total--; l.total == 0 {
 		for _, idle := range l.idle {
@@ -40,8 +42,8 @@ func (l *load) leave(sender string) {
 	}
 }
 
-// settle waits until all calls are answered, or until ctx ends.
-func (l *load) settle(ctx context.Context) {
+// settle waits until there is nothing to serve, or until ctx ends.
+func (l *load[Key]) settle(ctx context.Context) {
 	idle := make(chan struct{})
 	l.mu.Lock()
 	if l.total == 0 {

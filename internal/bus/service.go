@@ -17,9 +17,12 @@ import (
 
 // Service is the door. New starts nothing.
 type Service struct {
-	ops  control.Operations
-	log  *slog.Logger
-	load load
+	ops control.Operations
+	log *slog.Logger
+	// load are the calls, by client, asking those for which a user may be asked
+	// for a password, by user.
+	load   load[string]
+	asking load[uint32]
 	// refusals keeps those who are turned away from filling the log.
 	refusals control.Quieter
 	// subscribersFile remembers who is subscribed.
@@ -34,7 +37,7 @@ type Service struct {
 // remember is kept in dir.
 func New(ops control.Operations, log *slog.Logger, dir string) *Service {
 	return &Service{
-		ops: ops, log: log, load: load{bySender: make(map[string]int)},
+		ops: ops, log: log, load: newLoad[string](), asking: newLoad[uint32](),
 		subscribersFile: filepath.Join(dir, "bus-subscribers.json"), watch: ops.Watch(),
 	}
 }

@@ -183,7 +183,7 @@ func TestFlush(t *testing.T) {
 		t.Errorf("%d calls were refused", refused)
 	}
 	// Nobody waits for longer than there is time.
-	leave, _ := d.service.load.enter(":1.1")
+	leave, _ := d.service.load.enter(":1.1", 1, 1)
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
 	d.service.Flush(ended)

@@ -9,12 +9,10 @@ import (
 	"os"
 	"slices"
 	"sync"
-
-	"gracevisor/internal/control"
 )
 
-// maxSubscribers bounds how many clients are remembered; signals go to all on
-// the bus who listen, so it is no matter whether one more is.
+// maxSubscribers bounds how many clients are remembered by name. Signals go to
+// all on the bus who listen, so for more it is enough to know that there are some.
 const maxSubscribers = 200
 
 // subscribers are the clients, by their unique names, for which signals are
@@ -25,6 +23,9 @@ type subscribers struct {
 	mu    sync.Mutex
 	bus   string // the id of the bus that the names are of
 	names []string
+	// more: some were not remembered, so that nobody knows when the last of them
+	// leaves. Signals are sent as long as the bus lives.
+	more bool
 	// over: the connection has ended, and the file is the next one's.
 	over bool
 }
@@ -33,6 +34,7 @@ type subscribers struct {
 type rememberedSubscribers struct {
 	Bus   string   `json:"bus"`
 	Names []string `json:"names"`
+	More  bool     `json:"more,omitempty"`
 }
 
 func (s *subscribers) init(file string) { s.file = file }
@@ -48,7 +50,32 @@ func (s *subscribers) leave() {
 func (s *subscribers) any() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return len(s.names) > 0
+	return len(s.names) > 0 || s.more
+}
+
+// put remembers a client, unless there are too many. It says whether that is
+// news.
+func (s *subscribers) put(client string) (news, named bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case slices.Contains(s.names, client):
+		return false, true
+	case len(s.names) >= maxSubscribers:
+		news, s.more = !s.more, true
+		return news, false
+	}
+	s.names = append(s.names, client)
+	return true, true
+}
+
+// drop forgets a client, and says whether it was remembered.
+func (s *subscribers) drop(client string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	before := len(s.names)
+	s.names = slices.DeleteFunc(s.names, func(name string) bool { return name == client })
+	return len(s.names) != before
 }
 
 // matchRule lets the bus tell when a client leaves.
@@ -57,18 +84,7 @@ func matchRule(client string) string {
 		busName, busPath, busName, client)
 }
 
-func (c *call) subscribe() ([]any, error) {
-	c.subscribers.mu.Lock()
-	known, full := slices.Contains(c.names, c.sender), len(c.names) >= maxSubscribers
-	c.subscribers.mu.Unlock()
-	switch {
-	case known:
-		return nil, nil
-	case full:
-		return nil, &control.Error{Code: control.CodeBusy, Message: fmt.Sprintf("%d clients are subscribed already", maxSubscribers)}
-	}
-	return nil, c.session.add(c.ctx, c.sender)
-}
+func (c *call) subscribe() ([]any, error) { return nil, c.session.add(c.ctx, c.sender) }
 
 func (c *call) unsubscribe() ([]any, error) {
 	c.forget(c.sender)
@@ -77,15 +93,19 @@ func (c *call) unsubscribe() ([]any, error) {
 
 // add adds a client, if it is still there.
 func (t *session) add(ctx context.Context, client string) error {
+	news, named := t.put(client)
+	switch {
+	case !news:
+		return nil
+	case !named:
+		t.save()
+		return nil
+	}
 	// In this order: one that leaves in between is not missed.
 	if err := t.conn.BusObject().CallWithContext(ctx, busName+".AddMatch", 0, matchRule(client)).Err; err != nil {
+		t.drop(client)
 		return fmt.Errorf("watch a subscriber: %w", err)
 	}
-	t.subscribers.mu.Lock()
-	if !slices.Contains(t.names, client) {
-		t.names = append(t.names, client)
-	}
-	t.subscribers.mu.Unlock()
 	var there bool
 	err := t.conn.BusObject().CallWithContext(ctx, busName+".NameHasOwner", 0, client).Store(&there)
 	if err != nil || !there {
@@ -99,12 +119,7 @@ func (t *session) add(ctx context.Context, client string) error {
 // forget forgets a client. The goroutine that reads calls it, too, and must not
 // wait for the bus.
 func (t *session) forget(client string) {
-	t.subscribers.mu.Lock()
-	before := len(t.names)
-	t.names = slices.DeleteFunc(t.names, func(name string) bool { return name == client })
-	changed := len(t.names) != before
-	t.subscribers.mu.Unlock()
-	if !changed {
+	if !t.drop(client) {
 		return
 	}
 	t.save()
@@ -130,9 +145,12 @@ func (t *session) restore(ctx context.Context) {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		t.service.log.Warn("cannot read who is subscribed on D-Bus", "error", err)
 	}
-	if remembered.Bus != t.bus || len(remembered.Names) > maxSubscribers {
+	if remembered.Bus != t.bus {
 		return
 	}
+	t.subscribers.mu.Lock()
+	t.more = remembered.More
+	t.subscribers.mu.Unlock()
 	for _, name := range remembered.Names {
 		if err := t.add(ctx, name); err != nil {
 			t.service.log.Warn("cannot go on telling a subscriber on D-Bus", "client", name, "error", err)
@@ -147,7 +165,7 @@ func (t *session) save() {
 	if t.over {
 		return
 	}
-	data, err := json.Marshal(rememberedSubscribers{t.bus, t.names})
+	data, err := json.Marshal(rememberedSubscribers{t.bus, t.names, t.more})
 	if err == nil {
 		err = os.WriteFile(t.file+".new", data, 0o600)
 	}
