@@ -42,6 +42,8 @@ type daemon struct {
 	stateDir   string // "": there is none
 	log        *slog.Logger
 	daemonLog  *logs.DaemonLog
+	// logPath is where it is. It changes while a plan is put into force.
+	logPath    string
 	store      *logs.Store
 	keeper     *activation.Keeper
 	machine    *machine
@@ -96,6 +98,7 @@ func Run(o Options) error {
 	defer lock.Close()
 	d.log, d.daemonLog = logs.NewDaemonLog(targetOf(plan.Log), o.Stderr, slog.LevelInfo)
 	defer d.closeLog()
+	d.logPath = plan.Log.Path
 	early.replay(d.log)
 	d.log.Info("starting", "version", version.String(), "pid", os.Getpid(), "configuration", plan.File, "apps", len(plan.Apps))
 	if !executed {
@@ -203,7 +206,28 @@ func (d *daemon) assemble(ctx context.Context, plan *config.Plan, from *predeces
 // putIntoForce does what the supervisor does not when a plan is put into force.
 func (d *daemon) putIntoForce(plan *config.Plan) {
 	d.doors.applyPlan(plan)
+	d.moveLog(plan)
 	d.rememberPlan(plan)
+}
+
+// moveLog has the daemon's own log follow a plan.
+func (d *daemon) moveLog(plan *config.Plan) {
+	target := targetOf(plan.Log)
+	moves := target.Path != d.logPath
+	if moves {
+		d.log.Info("moving the log", "from", d.logPath, "to", target.Path)
+		flushed, cancel := context.WithTimeout(context.Background(), outputGrace)
+		_ = d.daemonLog.Flush(flushed) // what is not written by then goes to the new file
+		cancel()
+	}
+	if err := d.store.MoveDaemonLog(d.daemonLog, target); err != nil {
+		d.log.Error("cannot move the log; it goes on where it is", "file", d.logPath, "error", err)
+		return
+	}
+	if moves {
+		d.log.Info("the log was moved here", "from", d.logPath)
+		d.logPath = target.Path
+	}
 }
 
 func (d *daemon) tellWarnings(plan *config.Plan, passed []*activation.Listener) {

@@ -8,6 +8,8 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	systemd "github.com/coreos/go-systemd/v22/journal"
@@ -17,7 +19,10 @@ import (
 // A DaemonLog is the daemon's own log: a file, rotated like those of the apps,
 // and, in the foreground, standard error.
 type DaemonLog struct {
-	writer *writer
+	// writer is another one once the log has moved, see MoveDaemonLog, during
+	// which moving is held.
+	writer atomic.Pointer[writer]
+	moving sync.Mutex
 	queues []*queue
 	// journal is nil unless the log goes there.
 	journal *journal
@@ -60,10 +65,11 @@ func newDaemonLog(t Target, foreground io.Writer, level slog.Leveler, j *journal
 	default:
 		screen = newCompactHandler(os.Stderr, level, isColorful(os.Stderr))
 	}
-	d.writer = newWriter(t, time.Now, slog.New(screen))
-	d.writer.mu.Lock()
-	d.writer.prepare() // here, so that what is wrong is told before anything else
-	d.writer.mu.Unlock()
+	w := newWriter(t, time.Now, slog.New(screen))
+	w.mu.Lock()
+	w.prepare() // here, so that what is wrong is told before anything else
+	w.mu.Unlock()
+	d.writer.Store(w)
 	handlers := []slog.Handler{slog.NewTextHandler(d.queue(d.append), &slog.HandlerOptions{Level: level})}
 	if foreground != nil {
 		handlers = append(handlers, screen)
@@ -99,15 +105,24 @@ func (d *DaemonLog) feed() (add func(entry []byte)) {
 }
 
 func (d *DaemonLog) append(p []byte) {
-	d.writer.mu.Lock()
-	defer d.writer.mu.Unlock()
-	d.writer.write(p)
+	for {
+		w := d.writer.Load()
+		w.mu.Lock()
+		retired := w.retired
+		if !retired {
+			w.write(p)
+		}
+		w.mu.Unlock()
+		if !retired {
+			return
+		}
+	}
 }
 
 // Reopen opens the log's path anew, where somebody may have moved the file away.
 // It waits for the disk. If the log has been handed to a Store, that one's
 // Reopen does it.
-func (d *DaemonLog) Reopen() { d.writer.reopen() }
+func (d *DaemonLog) Reopen() { d.writer.Load().reopen() }
 
 // Flush waits until all that was logged has been written, or ctx ends.
 func (d *DaemonLog) Flush(ctx context.Context) error {
@@ -130,7 +145,7 @@ func (d *DaemonLog) Close(ctx context.Context) error {
 		d.journal.close(ctx)
 	}
 	if failed == nil {
-		d.writer.close()
+		d.writer.Load().close()
 	}
 	return failed
 }
@@ -141,10 +156,13 @@ func (d *DaemonLog) Close(ctx context.Context) error {
 func (s *Store) ShareDaemonLog(d *DaemonLog) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	const daemon = "" // no app has this name
-	s.writers[d.writer.path] = &share{writer: d.writer, apps: map[string]int{daemon: 1}, owner: daemon}
+	w := d.writer.Load()
+	s.writers[w.path] = &share{writer: w, apps: map[string]int{daemonShare: 1}, owner: daemonShare}
 	s.startMaintaining()
 }
+
+// daemonShare stands for the daemon's log among the apps: no app has this name.
+const daemonShare = ""
 
 // isColorful reports whether colours can be written to w.
 func isColorful(w io.Writer) bool {

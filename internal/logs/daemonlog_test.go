@@ -93,6 +93,62 @@ func TestDaemonLogIsShared(t *testing.T) {
 	}
 }
 
+// TestDaemonLogMoves to another file, while it is written, without losing a line.
+func TestDaemonLogMoves(t *testing.T) {
+	f := newFixture(t)
+	screen := &logbook{}
+	log, d := NewDaemonLog(Target{Path: f.path("one.log")}, screen, slog.LevelInfo)
+	f.ShareDaemonLog(d)
+	const lines = 2000
+	done := make(chan struct{})
+	// Ends by itself.
+	go func() {
+		defer close(done)
+		for n := range lines {
+			log.Info("line", "n", n)
+			if n%10 == 0 {
+				_ = d.Flush(within(t))
+			}
+		}
+	}()
+	for moves, writing := 0, true; writing || moves < 3; moves++ {
+		must(t, f.MoveDaemonLog(d, Target{Path: f.path([]string{"two.log", "one.log"}[moves%2])}))
+		select {
+		case <-done:
+			writing = false
+		default:
+		}
+	}
+	must(t, f.MoveDaemonLog(d, Target{Path: f.path("two.log"), MaxSize: 7}))
+	log.Info("the last one")
+	must(t, d.Flush(within(t)))
+	one, two := f.read("one.log"), f.read("two.log")
+	if n := strings.Count(one+two, "msg=line"); n != lines || !strings.HasSuffix(two, "msg=\"the last one\"\n") {
+		t.Errorf("%d lines; the second file ends in %q", n, two[max(0, len(two)-200):])
+	}
+	f.mu.Lock()
+	if _, left := f.writers[f.path("one.log")]; left || len(f.writers) != 1 {
+		t.Errorf("writers: %v", f.writers)
+	}
+	f.mu.Unlock()
+	must(t, f.MoveDaemonLog(d, Target{Path: f.path("two.log"), MaxSize: 9}))
+	if got := d.writer.Load().limits.Load().MaxSize; got != 9 {
+		t.Errorf("the file may have %d megabytes", got)
+	}
+	// Where it can not go it does not.
+	must(t, os.WriteFile(f.path("file"), nil, 0o600))
+	if err := f.MoveDaemonLog(d, Target{Path: f.path("file/three.log")}); err == nil || !strings.Contains(err.Error(), "file/three.log") {
+		t.Errorf("moved into a file: %v", err)
+	}
+	log.Info("still here")
+	must(t, d.Flush(within(t)))
+	if got := f.read("two.log"); !strings.HasSuffix(got, "msg=\"still here\"\n") || len(f.writers) != 1 {
+		t.Errorf("the log is %q", got[max(0, len(got)-200):])
+	}
+	must(t, f.Close(within(t)))
+	must(t, d.Close(within(t)))
+}
+
 // TestStuckScreen has a terminal that was stopped.
 func TestStuckScreen(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "gracevisor.log")

@@ -49,7 +49,8 @@
 // lumberjack renames and opens the files and names the rotated ones. When to
 // rotate, and what to keep, is decided here (rotation.go says why).
 //
-// Life cycle: NewStore; Attach for each pipe; Forget for a removed app; Close,
+// Life cycle: NewStore; Attach for each pipe; MoveDaemonLog when the
+// configuration says so; Forget for a removed app; Close,
 // which waits for the end of all sources. A pipe outlives the Store if the
 // caller keeps a duplicate of its read end: what was not read yet is in it.
 //

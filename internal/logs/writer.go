@@ -28,6 +28,8 @@ type writer struct {
 	mu    sync.Mutex
 	file  logFile
 	clock func() time.Time
+	// retired: the daemon's log has moved away from here.
+	retired bool
 
 	// failing means that the last write failed and that it was told.
 	failing  bool
@@ -166,6 +168,9 @@ func (w *writer) recovered() {
 func (w *writer) reopen() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if w.retired {
+		return
+	}
 	w.closeFile()
 	w.failedAt = time.Time{} // the pause is over
 	w.prepare()
