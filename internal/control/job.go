@@ -12,8 +12,9 @@ type Job struct {
 	App  string `json:"app,omitempty"`
 	// State is "waiting" (for its turn, see parallel_restarts, or for the next
 	// try) or "running".
-	State string    `json:"state"`
-	Since time.Time `json:"since"`
+	State string `json:"state"`
+	// Since is not told on D-Bus.
+	Since time.Time `json:"since,omitzero"`
 }
 
 // The states of jobs.

@@ -37,11 +37,12 @@ func (o *operations) Status(ctx context.Context, apps []string) (*control.Status
 	return o.supervisor.Status(ctx, apps)
 }
 
-// Sockets implements control.Operations.
+// Workers implements control.Operations.
 func (o *operations) Workers(ctx context.Context) ([]control.Worker, error) {
 	return o.supervisor.Workers(ctx)
 }
 
+// Sockets implements control.Operations.
 func (o *operations) Sockets(ctx context.Context) ([]control.Socket, error) {
 	return o.supervisor.Sockets(ctx)
 }
