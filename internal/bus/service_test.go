@@ -63,6 +63,7 @@ func TestSignals(t *testing.T) {
 	d := open(t, new(fakeOps))
 	l := listen(t)
 	d.tell(control.Notice{Kind: control.NoticeAppNew, App: "unheard"}) // nobody is subscribed
+	d.service.Flush(t.Context())
 	succeeds(t, l.conn, nil, root, managerInterface+".Subscribe")
 	job := &control.Job{ID: 7, Verb: control.VerbRestart, App: "demo-1", State: control.JobRunning}
 	apps := sampleApps()
@@ -97,6 +98,7 @@ func TestSignals(t *testing.T) {
 	}
 	succeeds(t, l.conn, nil, root, managerInterface+".Unsubscribe")
 	d.tell(control.Notice{Kind: control.NoticeAppNew, App: "unheard"})
+	d.service.Flush(t.Context())
 	succeeds(t, l.conn, nil, root, managerInterface+".Subscribe")
 	d.tell(control.Notice{Kind: control.NoticeAppNew, App: "heard"})
 	if s := l.next(t); s.Body[0] != "heard" {
