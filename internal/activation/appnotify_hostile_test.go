@@ -32,6 +32,8 @@ func TestAppNotifyOfStrangers(t *testing.T) {
 	}
 }
 
+// TestAppNotifyKeepsNoDescriptor sends as many as fit, in each message, and looks
+// how many are open when a message has been received.
 func TestAppNotifyKeepsNoDescriptor(t *testing.T) {
 	const most = 253 // SCM_MAX_FD of the kernel
 	before := descriptors(t)
@@ -61,6 +63,7 @@ func TestAppNotifyKeepsNoDescriptor(t *testing.T) {
 	}
 }
 
+// TestAppNotifyWithoutDescriptors has a process that can open no more.
 func TestAppNotifyWithoutDescriptors(t *testing.T) {
 	h := hear(t, nil)
 	read, write := pipe(t)
@@ -103,6 +106,8 @@ func TestAppNotifyTooLong(t *testing.T) {
 	}
 }
 
+// TestAppNotifyFlood holds that an instance which sends without end is heard no
+// more often than is good, and loses nothing by it.
 func TestAppNotifyFlood(t *testing.T) {
 	h := hear(t, nil, func(n *AppNotify) { n.burst = 10 })
 	const messages = 2000

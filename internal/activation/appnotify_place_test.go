@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// TestAppNotifyReplaces has what another daemon left behind.
 func TestAppNotifyReplaces(t *testing.T) {
 	dir := t.TempDir()
 	log := slog.New(slog.DiscardHandler)
@@ -65,6 +66,7 @@ func TestAppNotifyThatCannotBeMade(t *testing.T) {
 	}
 }
 
+// TestAppNotifyRights holds that only the app's user can send.
 func TestAppNotifyRights(t *testing.T) {
 	defer unix.Umask(unix.Umask(0))
 	for _, mask := range []int{0, 0o077, 0o022} {
@@ -112,6 +114,7 @@ func TestAppNotifyOfAnotherUser(t *testing.T) {
 	}
 }
 
+// sendAs sends from a thread with another user's rights to files (setfsuid(2)).
 func sendAs(uid int, path string) error {
 	sent := make(chan error)
 	go func() {

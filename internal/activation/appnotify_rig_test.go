@@ -13,8 +13,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// notifyPatience is how long a test waits for what must come; it only bounds a
+// test that has failed.
 const notifyPatience = time.Minute
 
+// logText is a place for log lines, which tests look at.
 type logText struct {
 	mu   sync.Mutex
 	text bytes.Buffer
@@ -26,6 +29,7 @@ func (l *logText) Write(p []byte) (int, error) {
 	return l.text.Write(p)
 }
 
+// count is how many lines hold all of the texts.
 func (l *logText) count(texts ...string) (n int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -41,6 +45,7 @@ func (l *logText) count(texts ...string) (n int) {
 	return n
 }
 
+// A hearing is a socket that is listened to.
 type hearing struct {
 	*AppNotify
 	t      *testing.T
@@ -49,6 +54,7 @@ type hearing struct {
 	ended  chan struct{}
 }
 
+// hear listens to a new socket for instance demo/7; owns may be nil.
 func hear(t *testing.T, owns func(int) bool, change ...func(*AppNotify)) *hearing {
 	t.Helper()
 	h := &hearing{t: t, log: &logText{}, events: make(chan AppEvent, 10_000), ended: make(chan struct{})}
@@ -72,6 +78,7 @@ func hear(t *testing.T, owns func(int) bool, change ...func(*AppNotify)) *hearin
 	return h
 }
 
+// end closes the socket, and waits until nobody listens.
 func (h *hearing) end() {
 	h.t.Helper()
 	if err := h.Close(); err != nil {
@@ -84,6 +91,7 @@ func (h *hearing) end() {
 	}
 }
 
+// next waits for an event.
 func (h *hearing) next() AppEvent {
 	h.t.Helper()
 	select {
@@ -95,6 +103,7 @@ func (h *hearing) next() AppEvent {
 	}
 }
 
+// want waits for an event of this process.
 func (h *hearing) want(e AppEvent) {
 	h.t.Helper()
 	e.PID = os.Getpid()
@@ -103,6 +112,7 @@ func (h *hearing) want(e AppEvent) {
 	}
 }
 
+// send sends a message with file descriptors.
 func (h *hearing) send(text string, fds ...int) {
 	h.t.Helper()
 	if err := sendTo(h.Path(), text, 0, fds...); err != nil {
@@ -123,6 +133,7 @@ func sendTo(path, text string, flags int, fds ...int) error {
 	return unix.Sendmsg(fd, []byte(text), control, &unix.SockaddrUnix{Name: path}, flags)
 }
 
+// pipe returns the ends of a pipe; the first is a file that does not block.
 func pipe(t *testing.T) (read *os.File, write int) {
 	t.Helper()
 	var fds [2]int
@@ -134,6 +145,7 @@ func pipe(t *testing.T) (read *os.File, write int) {
 	return read, fds[1]
 }
 
+// closed waits until nobody has the other end of a pipe.
 func closed(t *testing.T, read *os.File) {
 	t.Helper()
 	if err := read.SetReadDeadline(time.Now().Add(notifyPatience)); err != nil {

@@ -12,30 +12,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// notifyPatience is how long a test waits for what must come; it only bounds a
-
-// test that has failed.
-
-// logText is a place for log lines, which tests look at.
-
-// count is how many lines hold all of the texts.
-
-// A hearing is a socket that is listened to.
-
-// hear listens to a new socket for instance demo/7; owns may be nil.
-
-// end closes the socket, and waits until nobody listens.
-
-// next waits for an event.
-
-// want waits for an event of this process.
-
-// send sends a message with file descriptors.
-
-// pipe returns the ends of a pipe; the first is a file that does not block.
-
-// closed waits until nobody has the other end of a pipe.
-
 func TestAppNotify(t *testing.T) {
 	h := hear(t, nil)
 	if want := "/notify/demo.7.notify"; !strings.HasSuffix(h.Path(), want) {
@@ -57,9 +33,7 @@ func TestAppNotify(t *testing.T) {
 }
 
 // TestAppNotifyRefuses holds that what is the daemon's to tell is told once, and
-
 // that the rest of such a message counts.
-
 func TestAppNotifyRefuses(t *testing.T) {
 	h := hear(t, nil)
 	read, write := pipe(t)
@@ -80,9 +54,7 @@ func TestAppNotifyRefuses(t *testing.T) {
 }
 
 // TestAppNotifyBarrier holds that a barrier is acknowledged when all that came
-
 // before it has been dealt with, and not earlier.
-
 func TestAppNotifyBarrier(t *testing.T) {
 	n, err := NewAppNotify(t.TempDir(), "demo/7", os.Geteuid(), os.Getegid(), slog.New(slog.DiscardHandler))
 	if err != nil {
@@ -123,16 +95,6 @@ func TestAppNotifyBarrier(t *testing.T) {
 	<-ended
 }
 
-// TestAppNotifyKeepsNoDescriptor sends as many as fit, in each message, and looks
-
-// how many are open when a message has been received.
-
-// TestAppNotifyWithoutDescriptors has a process that can open no more.
-
-// TestAppNotifyFlood holds that an instance which sends without end is heard no
-
-// more often than is good, and loses nothing by it.
-
 func TestAppNotifyClose(t *testing.T) {
 	n, err := NewAppNotify(t.TempDir(), "demo/7", os.Geteuid(), os.Getegid(), slog.New(slog.DiscardHandler))
 	if err != nil {
@@ -149,16 +111,8 @@ func TestAppNotifyClose(t *testing.T) {
 	}
 }
 
-// TestAppNotifyReplaces has what another daemon left behind.
-
-// TestAppNotifyRights holds that only the app's user can send.
-
-// sendAs sends from a thread with another user's rights to files (setfsuid(2)).
-
 // TestSystemdNotify has the program that shell scripts use. It exits when its
-
 // barrier is acknowledged.
-
 func TestSystemdNotify(t *testing.T) {
 	program, err := exec.LookPath("systemd-notify")
 	if err != nil {
