@@ -28,11 +28,12 @@ func outputName(app string, instance uint64, stream string) string {
 // startInstance clones the process of an instance, and keeps its identity before
 // it is let go.
 func (m *machine) startInstance(spec process.Spec) (supervisor.Process, error) {
-	var err error
-	if spec.Leaf, err = m.makeLeaf(spec.Name, spec.Limits); err != nil {
-		return nil, err
-	}
-	p, err := m.reaper.Start(spec)
+	var p *process.Process
+	err := m.inLeaf(spec.Name, spec.Limits, func(leaf *process.Leaf) (err error) {
+		spec.Leaf = leaf
+		p, err = m.reaper.Start(spec)
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}

@@ -139,14 +139,15 @@ func (m *machine) endLeaves() { m.endLeavesBut(maps.Keys(m.claimed)) }
 
 // endLeavesBut ends what is in cgroups of others than these owners.
 func (m *machine) endLeavesBut(owners iter.Seq[string]) {
-	if m.cgroups == nil {
+	cgroups := m.delegated.get()
+	if cgroups == nil {
 		return
 	}
 	known := make(map[string]bool)
 	for owner := range owners {
 		known[process.LeafName(owner)] = true
 	}
-	ended, err := m.cgroups.EndLeaves(func(leaf string) bool { return known[leaf] })
+	ended, err := cgroups.EndLeaves(func(leaf string) bool { return known[leaf] })
 	if err != nil {
 		m.log.Error("cannot end what is left in cgroups", "cgroups", ended, "error", err)
 	} else if len(ended) > 0 {

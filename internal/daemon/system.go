@@ -27,9 +27,8 @@ type machine struct {
 	ledger     *ledger
 	socketBase string
 	notifyBase string
-	// cgroups holds the instances and workers, or is nil.
-	cgroups *process.Cgroups
-	opening opening
+	delegated  delegated
+	opening    opening
 	// kept is what an earlier daemon has kept and nobody has claimed yet. It
 	// belongs to the goroutine of the supervisor.
 	kept map[string]*os.File

@@ -74,18 +74,16 @@ func (m *machine) startWorker(generation uint64) (supervisor.WorkerProcess, erro
 	}
 	defer write.Close()
 	names := namesOfWorker(generation)
-	leaf, err := m.makeLeaf(names.owner, process.Limits{})
-	if err != nil {
-		own.Close()
-		read.Close()
-		return nil, err
-	}
-	p, err := m.reaper.Spawn(process.Child{
-		Name:  names.owner,
-		Leaf:  leaf,
-		Argv:  []string{"gracevisord", WorkerRole},
-		Env:   workerEnvironment(),
-		Files: []*os.File{nil, nil, write, theirs},
+	var p *process.Process
+	err = m.inLeaf(names.owner, process.Limits{}, func(leaf *process.Leaf) (err error) {
+		p, err = m.reaper.Spawn(process.Child{
+			Name:  names.owner,
+			Leaf:  leaf,
+			Argv:  []string{"gracevisord", WorkerRole},
+			Env:   workerEnvironment(),
+			Files: []*os.File{nil, nil, write, theirs},
+		})
+		return err
 	})
 	if err != nil {
 		read.Close()

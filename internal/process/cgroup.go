@@ -21,10 +21,10 @@ import (
 const AppsUnit = "gracevisor-apps.service"
 
 // Cgroups is a part of the cgroup tree (cgroups(7), version 2) that was
-// delegated to us.
+// delegated to us. It may be used by any goroutine.
 type Cgroups struct {
 	root string
-	// controllers are those that its leaves have.
+	// controllers are those that could be enabled for its leaves.
 	controllers []string
 }
 
@@ -108,22 +108,6 @@ const leafPrefix = "app-"
 
 // LeafName is the name of an instance's leaf: "demo/7" is "app-demo-7".
 func LeafName(instance string) string { return leafPrefix + strings.ReplaceAll(instance, "/", "-") }
-
-// MakeLeaf makes the cgroup of an instance and sets its limits. Those that can
-// not be set are named in unset, with the reason.
-func (c *Cgroups) MakeLeaf(instance string, limits Limits) (leaf *Leaf, unset []string, err error) {
-	leaf = &Leaf{filepath.Join(c.root, LeafName(instance))}
-	if err := os.Mkdir(leaf.path, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
-		return nil, nil, fmt.Errorf("make cgroup of %s: %w", instance, err)
-	}
-	for name, text := range limits.files() {
-		if err := writeCgroup(leaf.path, name, text); err != nil {
-			unset = append(unset, fmt.Sprintf("%s: %v", name, err))
-		}
-	}
-	slices.Sort(unset)
-	return leaf, unset, nil
-}
 
 // FindLeaf is the cgroup of an instance that was made earlier, or nil.
 func (c *Cgroups) FindLeaf(instance string) *Leaf {
