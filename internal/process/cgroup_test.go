@@ -79,7 +79,7 @@ func TestLeafHoldsEverything(t *testing.T) {
 		t.Fatal(err)
 	}
 	a.exit()
-	if a.GroupEmpty() {
+	if a.nothingLeft() {
 		t.Fatal("the process in a session of its own is forgotten")
 	}
 	if err := a.Kill(); err != nil {

@@ -33,6 +33,10 @@
 //     on its lock and signalNumber on groups.
 //   - An instance is gone when its main process is reaped, its group is empty
 //     and no stray belongs to it. Then, not before, its port may be used again.
+//   - Whose a listening TCP socket is can be told (OwnsListener): a port may be
+//     taken by anybody. A Unix socket is its instance's by its place (SocketDir),
+//     and is not looked up: the kernel lists only those of our network namespace,
+//     while an app may listen from another, or have a container do so.
 //   - Orphans come to this process (it is a subreaper, or pid 1). Those whose
 //     session, group or environment tells the instance are reached by its
 //     signals; the others are listed by Strays. Cgroups reach what this cannot.

@@ -55,7 +55,7 @@ func TestExitOfApp(t *testing.T) {
 		if err := a.Kill(); err != os.ErrProcessDone {
 			t.Errorf("%s: kill after the end: %v", test.script, err)
 		}
-		if !a.GroupEmpty() {
+		if !a.nothingLeft() {
 			t.Errorf("%s: something is left", test.script)
 		}
 	}

@@ -8,14 +8,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// GroupEmpty reports whether nothing is left of the instance: main process
-// reaped, no member in its group, no stray that belongs to it.
-func (p *Process) GroupEmpty() bool {
-	p.reaper.mu.Lock()
-	defer p.reaper.mu.Unlock()
-	return p.settle()
-}
-
 // How often Leftovers looks by itself. Most ends are announced by the reaper;
 // that of a group member whose parent lives on in another group is not.
 const (

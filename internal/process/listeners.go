@@ -57,44 +57,6 @@ func parseTCPListener(line string, port int) (inode uint64, ok bool) {
 	return inode, err == nil
 }
 
-// unixListeners returns the inodes of the sockets that listen on a Unix socket
-// bound to path. A path that was removed and bound anew has the old one too.
-func unixListeners(path string) (map[uint64]bool, error) {
-	inodes := make(map[uint64]bool)
-	err := scanFile("/proc/net/unix", func(line string) {
-		if inode, ok := parseUnixListener(line, path); ok {
-			inodes[inode] = true
-		}
-	})
-	if err != nil {
-		return nil, fmt.Errorf("list listeners: %w", err)
-	}
-	return inodes, nil
-}
-
-// acceptsConnections is the flag of a listening Unix socket (__SO_ACCEPTCON).
-const acceptsConnections = 1 << 16
-
-// parseUnixListener reads a line of proc_pid_net_unix(5):
-// "Num: RefCount Protocol Flags Type St Inode Path".
-func parseUnixListener(line, path string) (inode uint64, ok bool) {
-	fields := strings.Fields(line)
-	if len(fields) < 8 {
-		return 0, false
-	}
-	flags, err := strconv.ParseUint(fields[3], 16, 64)
-	if err != nil || flags&acceptsConnections == 0 {
-		return 0, false
-	}
-	// The path is the rest of the line, with whatever blanks it has.
-	_, rest, found := strings.Cut(line, " "+fields[6]+" ")
-	if !found || rest != path {
-		return 0, false
-	}
-	inode, err = strconv.ParseUint(fields[6], 10, 64)
-	return inode, err == nil
-}
-
 func scanFile(path string, line func(string)) error {
 	f, err := os.Open(path)
 	if err != nil {

@@ -169,6 +169,13 @@ func (a *app) gone() {
 	}
 }
 
+// nothingLeft reports whether nothing of the app is left just now.
+func (a *app) nothingLeft() bool {
+	a.reaper.mu.Lock()
+	defer a.reaper.mu.Unlock()
+	return a.settle()
+}
+
 // eventually waits for a state that nothing announces.
 func eventually(t *testing.T, what string, holds func() bool) {
 	t.Helper()

@@ -20,15 +20,6 @@ func (p *Process) OwnsListener(port int) (owned, stranger bool, err error) {
 	return p.ownsAny(inodes)
 }
 
-// OwnsSocket is OwnsListener for a Unix socket bound to path.
-func (p *Process) OwnsSocket(path string) (owned, stranger bool, err error) {
-	inodes, err := unixListeners(path)
-	if err != nil {
-		return false, false, err
-	}
-	return p.ownsAny(inodes)
-}
-
 // ownsAny looks for sockets among the descriptors of the instance: those of the
 // main process first, which nearly always has them; then of what is below it and
 // of strays; a walk through all processes comes only when there are still

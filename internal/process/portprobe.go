@@ -9,10 +9,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// PortFree reports whether an app could listen on a TCP port, on whichever
-// address it likes.
-func PortFree(port int) bool { return ProbePort(port) == nil }
-
 // probeAddresses are where an app may want to listen. A listener on one of them
 // or on any other address of the machine is in the way of one bind at least.
 var probeAddresses = []netip.Addr{

@@ -140,7 +140,7 @@ func TestStrayKeepsItsInstance(t *testing.T) {
 	if got := a.line(); got != "changed" {
 		t.Fatal(got)
 	}
-	if a.GroupEmpty() {
+	if a.nothingLeft() {
 		t.Error("nothing is said to be left")
 	}
 	// And so does its child, which has had no environment from the beginning.

@@ -63,7 +63,7 @@ func TestLeftoversAreFoundAndKilled(t *testing.T) {
 			if exit := a.exit(); !exit.Success() {
 				t.Fatal(exit)
 			}
-			if a.GroupEmpty() {
+			if a.nothingLeft() {
 				t.Error("nothing is said to be left")
 			}
 			ctx, cancel := context.WithCancel(context.Background())
@@ -78,7 +78,7 @@ func TestLeftoversAreFoundAndKilled(t *testing.T) {
 			if exists(pid) {
 				t.Errorf("pid %d lives", pid)
 			}
-			if !a.GroupEmpty() {
+			if !a.nothingLeft() {
 				t.Error("something is said to be left")
 			}
 			if err := a.Signal(0); !errors.Is(err, os.ErrProcessDone) {

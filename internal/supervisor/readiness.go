@@ -158,7 +158,9 @@ func eventOf(v wire.Verdict) (lifecycle.Event, bool) {
 
 // ready deals with the first success of a probe. A health check that answers
 // speaks for the app; a mere connection may have reached a stranger that has
-// taken the port, so the listening socket must be the instance's own.
+// taken the port, so the listening socket must be the instance's own. A Unix
+// socket is that by its place: the folder was made for this instance, and nobody
+// but the app's user can make anything in it.
 func (s *Supervisor) ready(i *instance, target wire.Target) {
 	i.target = target
 	if i.plan.Healthcheck.Path != "" || target.Network != "tcp" {

@@ -28,11 +28,9 @@ const (
 	KindXForwardedProto
 	KindXForwardedHost
 	KindXRequestID
-	KindServer
 	KindAccept
 	KindUserAgent
 	KindReferer
-	KindIdempotencyKey
 	// KindLookAlike is a name that would be one of those above, up to
 	// KindXRequestID, if its underscores were hyphens. CGI and its
 	// descendants (WSGI, Rack, PHP) give both to the app under the same name
@@ -70,13 +68,10 @@ func kindByLength(name []byte) Kind {
 	case 5:
 		return match(name, "proxy", KindProxy)
 	case 6:
-		switch fold[name[0]] {
-		case 'a':
+		if fold[name[0]] == 'a' {
 			return match(name, "accept", KindAccept)
-		case 'e':
-			return match(name, "expect", KindExpect)
 		}
-		return match(name, "server", KindServer)
+		return match(name, "expect", KindExpect)
 	case 7:
 		switch fold[name[0]] {
 		case 'r':
@@ -110,10 +105,7 @@ func kindOfLong(name []byte) Kind {
 	case 14:
 		return match(name, "content-length", KindContentLength)
 	case 15:
-		if fold[name[0]] == 'x' {
-			return match(name, "x-forwarded-for", KindXForwardedFor)
-		}
-		return match(name, "idempotency-key", KindIdempotencyKey)
+		return match(name, "x-forwarded-for", KindXForwardedFor)
 	case 16:
 		if fold[name[0]] == 'x' {
 			return match(name, "x-forwarded-host", KindXForwardedHost)

@@ -1,0 +1,29 @@
+package e2e
+
+import (
+	"os/exec"
+	"strings"
+	"testing"
+
+	"gracevisor/test/harness"
+)
+
+// TestSocketFromAnotherNetwork: an app, or a container that it starts, may listen
+// on its Unix socket from a network namespace of its own, where the kernel does
+// not show whose the socket is.
+func TestSocketFromAnotherNetwork(t *testing.T) {
+	t.Parallel()
+	if out, err := exec.Command("unshare", "--net", "true").CombinedOutput(); err != nil {
+		t.Skipf("SKIPPED: this machine gives no network namespace: %v: %s", err, strings.TrimSpace(string(out)))
+	}
+	testapp, err := harness.Binary("testapp")
+	if err != nil {
+		t.Fatal(err)
+	}
+	box := harness.New(t)
+	app := box.Command("demo", "unshare --net "+testapp+" --socket={socket}")
+	box.Configure(app)
+	box.Start()
+	box.AwaitServing("demo")
+	box.Must("restart", "demo")
+}
