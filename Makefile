@@ -25,6 +25,12 @@ build: ## bin/gracevisord, bin/gracevisorctl and demoapp/demoapp
 run: build ## the example, in the foreground
 	cd bin && exec ./gracevisord --conf ../conf
 
+# What a machine can not give is noted here by tests that need it: go test would
+# not tell of it.
+export GV_UNTESTED := $(CURDIR)/.cache/untested
+FORGET_UNTESTED = @mkdir -p .cache && rm -f '$(GV_UNTESTED)'
+TELL_UNTESTED   = @[ ! -e '$(GV_UNTESTED)' ] || sort -u '$(GV_UNTESTED)' >&2
+
 # Packages with tests on the real binaries, and on a real systemd.
 E2E     := ./test/e2e/... ./test/survival/... ./test/hostile/...
 SYSTEMD := ./test/systemd/...
@@ -41,13 +47,19 @@ lint: ## gofmt, go vet, staticcheck
 	go tool staticcheck ./...
 
 unit: ## all tests but those of the real binaries, with the race detector
+	$(FORGET_UNTESTED)
 	go test -race -timeout 10m $$(go list ./... | grep -vxF "$$(go list $(E2E) $(SYSTEMD))")
+	$(TELL_UNTESTED)
 
 e2e: ## the guarantees, on the real binaries, with the race detector
+	$(FORGET_UNTESTED)
 	go test -race -timeout 15m -p 1 $(E2E)
+	$(TELL_UNTESTED)
 
 systemd: ## boots systemd in a container and installs the package (as root)
+	$(FORGET_UNTESTED)
 	go test -timeout 12m -p 1 $(SYSTEMD)
+	$(TELL_UNTESTED)
 
 test-vm: ## limits and crashes with cgroup controllers, in a virtual machine (as root, by hand)
 	test/install-deps vm

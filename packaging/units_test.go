@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"gracevisor/internal/activation"
+	"gracevisor/test/unavailable"
 )
 
 func read(t *testing.T, file string) string {
@@ -25,15 +26,7 @@ func read(t *testing.T, file string) string {
 // CI=true it fails.
 func need(t *testing.T, program string) string {
 	t.Helper()
-	path, err := exec.LookPath(program)
-	if err == nil {
-		return path
-	}
-	if os.Getenv("CI") == "true" {
-		t.Fatalf("%s is not installed", program)
-	}
-	t.Skipf("SKIPPED: %s is not installed", program)
-	return ""
+	return unavailable.Program(t, program)
 }
 
 // settings are those of a unit file, "Section.Name=value".

@@ -23,6 +23,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"gracevisor/internal/control"
+	"gracevisor/test/unavailable"
 )
 
 // deadMan bounds every wait of these tests; nothing asserts how long one takes.
@@ -45,9 +46,7 @@ type testBus struct {
 // newBus starts a bus, which ends with the test, however that ends.
 func newBus(t *testing.T, policy string) *testBus {
 	t.Helper()
-	if _, err := exec.LookPath("dbus-daemon"); err != nil {
-		t.Skip("SKIPPED: dbus-daemon is not installed")
-	}
+	unavailable.Program(t, "dbus-daemon")
 	dir, err := os.MkdirTemp("", "gv-bus-")
 	if err != nil {
 		t.Fatal(err)

@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"gracevisor/test/unavailable"
 )
 
 // ownCgroups makes a cgroup of the test's own, or skips.
@@ -16,15 +18,15 @@ func ownCgroups(t *testing.T) *Cgroups {
 	needRoot(t)
 	mount, err := cgroupMount()
 	if err != nil {
-		t.Skip(err)
+		unavailable.Kernel(t, err.Error())
 	}
 	own, err := ownCgroup()
 	if err != nil {
-		t.Skip(err)
+		unavailable.Kernel(t, err.Error())
 	}
 	root := filepath.Join(mount, own, fmt.Sprintf("gracevisor-test-%d", os.Getpid()))
 	if err := os.Mkdir(root, 0o755); err != nil {
-		t.Skipf("cannot make a cgroup here: %v", err)
+		unavailable.Kernel(t, fmt.Sprintf("cannot make a cgroup: %v", err))
 	}
 	t.Cleanup(func() {
 		if err := (&Leaf{root}).Remove(); err != nil {

@@ -96,10 +96,11 @@ func calls(s source) []string {
 
 // sleeps are files that may sleep, with the reason.
 var sleeps = map[string]string{
-	"internal/logs/peek.go":      "who fills a pipe that is not empty and waits for room wakes nobody",
-	"internal/logs/rotation.go":  "a rotated file is named after the millisecond: only the clock gives another name",
-	"internal/process/exit.go":   "nothing tells when the exit status of a stranger can be asked for",
-	"internal/process/strays.go": "nothing tells when another process is done with execve(2)",
+	"internal/logs/peek.go":          "who fills a pipe that is not empty and waits for room wakes nobody",
+	"internal/logs/rotation.go":      "a rotated file is named after the millisecond: only the clock gives another name",
+	"internal/process/exit.go":       "nothing tells when the exit status of a stranger can be asked for",
+	"internal/process/leafmaking.go": "nothing tells when the service manager has made a cgroup anew",
+	"internal/process/strays.go":     "nothing tells when another process is done with execve(2)",
 }
 
 func TestCalls(t *testing.T) {

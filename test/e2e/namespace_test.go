@@ -1,11 +1,12 @@
 package e2e
 
 import (
+	"fmt"
 	"os/exec"
-	"strings"
 	"testing"
 
 	"gracevisor/test/harness"
+	"gracevisor/test/unavailable"
 )
 
 // TestSocketFromAnotherNetwork: an app, or a container that it starts, may listen
@@ -14,7 +15,7 @@ import (
 func TestSocketFromAnotherNetwork(t *testing.T) {
 	t.Parallel()
 	if out, err := exec.Command("unshare", "--net", "true").CombinedOutput(); err != nil {
-		t.Skipf("SKIPPED: this machine gives no network namespace: %v: %s", err, strings.TrimSpace(string(out)))
+		unavailable.Kernel(t, fmt.Sprintf("no network namespace is to be had: %v: %s", err, out))
 	}
 	testapp, err := harness.Binary("testapp")
 	if err != nil {

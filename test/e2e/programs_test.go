@@ -17,6 +17,7 @@ import (
 	"gracevisor/test/events"
 	"gracevisor/test/harness"
 	"gracevisor/test/load"
+	"gracevisor/test/unavailable"
 )
 
 // program is the path of a program that is not part of Go. Without it the test
@@ -28,18 +29,8 @@ func program(t *testing.T, name string) string {
 			return path
 		}
 	}
-	unavailable(t, "NOT TESTED with "+name+", which is missing (`make deps` installs it)")
+	unavailable.Tool(t, name+" is not installed (`make deps` installs it)")
 	return ""
-}
-
-// unavailable ends a test that cannot be made here.
-func unavailable(t *testing.T, why string) {
-	t.Helper()
-	if os.Getenv("CI") == "true" {
-		t.Fatal(why)
-	}
-	fmt.Fprintf(os.Stderr, "%s: %s\n", t.Name(), why)
-	t.Skip(why)
 }
 
 // client is a program under way that makes requests.
@@ -217,7 +208,7 @@ func TestWebSocketLibrary(t *testing.T) {
 	t.Parallel()
 	python := program(t, "python3")
 	if err := exec.Command(python, "-c", "import websocket").Run(); err != nil {
-		unavailable(t, "NOT TESTED with a WebSocket library: python3-websocket is missing (`make deps` installs it)")
+		unavailable.Tool(t, "python3-websocket is not installed (`make deps` installs it)")
 	}
 	box := harness.New(t)
 	app := box.App("demo", "--exit-at-once")

@@ -10,6 +10,7 @@ import (
 
 	"gracevisor/internal/control"
 	"gracevisor/test/harness"
+	"gracevisor/test/unavailable"
 )
 
 // named is the host at which the web app is reached.
@@ -33,7 +34,7 @@ exec unshare --mount sh -euc 'mount --bind "$1" /etc/hosts
 func atName(t *testing.T) (s *scene, name func(address string)) {
 	t.Helper()
 	if out, err := exec.Command("unshare", "--mount", "true").CombinedOutput(); err != nil {
-		t.Skipf("SKIPPED: this machine gives no mount namespace: %v: %s", err, out)
+		unavailable.Kernel(t, fmt.Sprintf("no mount namespace is to be had: %v: %s", err, out))
 	}
 	binary, err := harness.Binary("gracevisord")
 	if err != nil {
@@ -103,7 +104,7 @@ func TestNameServerSilent(t *testing.T) {
 	s, name := atName(t)
 	silent, err := net.ListenPacket("udp", nameServer+":53")
 	if err != nil {
-		t.Skipf("SKIPPED: this machine has no port for a name server: %v", err)
+		unavailable.Kernel(t, fmt.Sprintf("no port for a name server is to be had: %v", err))
 	}
 	defer silent.Close()
 	report := s.under("re-exec and kill -9, no name server answers", s.passing(), func() {

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"gracevisor/test/unavailable"
 )
 
 // sources are what the packages are made of.
@@ -32,13 +34,7 @@ func makePackages(t *testing.T, sources string, umask int, architectures ...stri
 // need skips a test without a program; where CI=true it fails.
 func need(t *testing.T, program string) {
 	t.Helper()
-	if _, err := exec.LookPath(program); err == nil {
-		return
-	}
-	if os.Getenv("CI") == "true" {
-		t.Fatalf("%s is not installed", program)
-	}
-	t.Skipf("SKIPPED: %s is not installed", program)
+	unavailable.Program(t, program)
 }
 
 // sums are the names and contents of all files in a folder.

@@ -7,7 +7,11 @@ import (
 	"os/exec"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
+	"syscall"
 	"testing"
+
+	"gracevisor/test/unavailable"
 )
 
 // host is what machines of this test process need of the host. It is prepared
@@ -18,26 +22,25 @@ type host struct {
 	module      string // the folder of go.mod
 	cache, root string // see makeRoot
 	cgroup      string // the folder of this process's own cgroup
-	machines    int    // made so far
+	told        atomic.Bool
+	machines    int // made so far
 	mu          sync.Mutex
 }
 
 var local host
 
-// Require skips the test, or lets it fail where CI=true, if machines cannot be
-// made on this host.
+// Require skips the test if machines cannot be made on this host. The first one
+// tells why, and fails where CI=true.
 func Require(t testing.TB) {
 	t.Helper()
 	local.once.Do(func() { local.err = local.prepare() })
 	if local.err == nil {
 		return
 	}
-	reason := fmt.Sprintf("NOT TESTED on a real systemd: %v", local.err)
-	if os.Getenv("CI") == "true" {
-		t.Fatal(reason)
+	if !local.told.CompareAndSwap(false, true) {
+		t.Skip("for the reason that was told before")
 	}
-	fmt.Fprintf(os.Stderr, "%s: %s\n", t.Name(), reason)
-	t.Skip(reason)
+	unavailable.Tool(t, fmt.Sprintf("on a real systemd: %v", local.err))
 }
 
 // Root is the folder of the root file system that machines have, for a test that
@@ -68,6 +71,9 @@ func (h *host) prepare() error {
 	if err := sweepCgroups(h.cgroup); err != nil {
 		return err
 	}
+	if err := h.try(); err != nil {
+		return fmt.Errorf("this machine does not allow it, as a container without --privileged: %w", err)
+	}
 	h.cache, h.root, err = makeRoot(h.module)
 	return err
 }
@@ -84,6 +90,29 @@ func (h *host) installTools() error {
 		}
 	}
 	return nil
+}
+
+// try does what each machine takes of the host, so that it is told once, and not
+// by each test, what is not to be had: a cgroup, and mounts in namespaces.
+func (h *host) try() error {
+	path := filepath.Join(h.cgroup, fmt.Sprintf("%s%d-0", cgroupPrefix, os.Getpid()))
+	group, err := makeCgroup(path)
+	if err != nil {
+		return err
+	}
+	defer group.Close()
+	cmd := exec.Command("mount", "-t", "tmpfs", "tmpfs", os.TempDir())
+	cmd.SysProcAttr = &syscall.SysProcAttr{
+		Cloneflags:   syscall.CLONE_NEWNS | syscall.CLONE_NEWPID,
+		Unshareflags: syscall.CLONE_NEWNS, // else mounts may be shared with the host
+		UseCgroupFD:  true,
+		CgroupFD:     int(group.Fd()),
+	}
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		err = fmt.Errorf("mount in namespaces of its own: %w: %s", err, out)
+	}
+	return errors.Join(err, removeCgroup(path))
 }
 
 // next names a machine.
