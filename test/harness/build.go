@@ -10,6 +10,9 @@ import (
 	"sync"
 )
 
+// Race says that the binaries are built with the race detector.
+const Race = raceEnabled
+
 // built are the binaries of this test process.
 type built struct {
 	once sync.Once

@@ -43,10 +43,13 @@ type flows struct {
 	stopIt sync.Once
 	wg     sync.WaitGroup
 	moved  atomic.Int64 // bytes that have come
+	// sources are the names of those that go on until the app is told.
+	sources []string
 
 	mu     sync.Mutex
 	report load.Report
 	wrong  []error // other bytes than expected: never
+	cut    []net.Conn
 }
 
 var flowNumber atomic.Int64
@@ -61,6 +64,9 @@ func (s *scene) flow(n int) *flows {
 	} {
 		for i := range n {
 			name := fmt.Sprintf("%s-%d-%d", kind, i, flowNumber.Add(1)) // an app knows a sink by its name
+			if kind == source {
+				f.sources = append(f.sources, name)
+			}
 			address := s.flowing.Address()
 			if kind == chatter {
 				address = s.web.Address()
@@ -72,14 +78,14 @@ func (s *scene) flow(n int) *flows {
 			f.wg.Go(func() { // ends by end
 				defer c.Close()
 				pause, err := run(f, c, name)
-				f.record(kind, pause, err)
+				f.record(kind, c, pause, err)
 			})
 		}
 	}
 	return f
 }
 
-func (f *flows) record(kind load.Kind, pause time.Duration, err error) {
+func (f *flows) record(kind load.Kind, c net.Conn, pause time.Duration, err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	k := f.report.Kinds[kind]
@@ -89,6 +95,7 @@ func (f *flows) record(kind load.Kind, pause time.Duration, err error) {
 	if err != nil {
 		k.Failures++
 		k.Errors = append(k.Errors, err.Error())
+		f.cut = append(f.cut, c)
 	}
 	if errors.Is(err, flow.ErrOther) {
 		f.wrong = append(f.wrong, fmt.Errorf("%s: %w", kind, err))
@@ -107,7 +114,9 @@ func (f *flows) await() {
 func (f *flows) end() *load.Report {
 	f.stopIt.Do(func() {
 		close(f.stop)
-		f.ask("stop") // those that have only a source wait for that
+		for _, name := range f.sources {
+			f.ask("stop " + name)
+		}
 		f.wg.Wait()
 	})
 	return &f.report

@@ -23,11 +23,13 @@ type holdings struct {
 
 // What may be more: the runtime keeps memory and goroutines for a while, and the
 // worker some pipes. One that is lost at each event shows when that happens as
-// often as in the long form.
+// often as in the long form. The race detector keeps several times as much memory
+// as is in use, and gives none of it back.
 const (
 	moreWorkerFDs  = 8
 	moreGoroutines = 8
 	moreResident   = 64 << 20
+	moreWithRace   = 256 << 20
 )
 
 // holds tells what is there.
@@ -95,6 +97,10 @@ func (s *scene) asBefore(before holdings) {
 
 // within reports whether there is no more than before.
 func (h holdings) within(before holdings) bool {
+	moreResident := int64(moreResident)
+	if harness.Race {
+		moreResident = moreWithRace
+	}
 	return h.fds <= before.fds && h.goroutines <= before.goroutines+moreGoroutines &&
 		h.resident <= before.resident+moreResident &&
 		h.workerFDs <= before.workerFDs+moreWorkerFDs && h.workerResident <= before.workerResident+moreResident &&

@@ -1,10 +1,16 @@
 package survival
 
 import (
+	"bufio"
 	"fmt"
+	"io"
 	"net"
+	"net/http"
+	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -138,25 +144,34 @@ func TestWorkerCrashInAMove(t *testing.T) {
 		flows.await()
 		old := s.Status().Workers[0]
 		s.ReplaceBinary(two[n%2])
-		s.Must("reexec")
-		victim := old.PID
+		reexec := s.CtlStart("reexec")
+		// Half of them in the middle of the first batches.
+		next := s.awaitTaker(old.PID)
 		if n%4 < 2 {
-			victim = s.awaitWorkerAfter(old.Generation).PID
+			s.awaitFirst(next)
+		} else {
+			pass(random, 200*time.Millisecond)
 		}
-		pass(random, 200*time.Millisecond)
-		// One that has left already is no victim.
-		if err := syscall.Kill(victim, syscall.SIGKILL); err != nil && err != syscall.ESRCH {
-			t.Fatal(err)
+		name, victim := "old", old.PID
+		if n%2 == 0 {
+			name, victim = "new", next
+		}
+		held := s.kill(victim)
+		if r := reexec.Wait(); r.Status != 0 {
+			t.Errorf("reexec: %s", r)
 		}
 		s.AwaitAnswer()
-		for _, c := range idle {
-			c.Close()
-		}
-		report := flows.end()
+		flows.end()
 		for _, err := range flows.wrong {
-			t.Errorf("killed %s: %v", map[bool]string{true: "the old worker", false: "the new worker"}[victim == old.PID], err)
+			t.Errorf("killed the %s worker: %v", name, err)
 		}
-		t.Logf("cut: %d of %d flows", report.Failures(), report.Requests())
+		cut := append(silent(idle), flows.cut...)
+		for _, c := range cut {
+			if who := clientOf(c); !held[who] {
+				t.Errorf("killed the %s worker: the connection %+v is cut, which it did not have", name, who)
+			}
+		}
+		t.Logf("killed the %s worker: of %d connections it had %d, and %d are cut", name, len(idle)+10, len(held), len(cut))
 		s.Await("the successor to serve alone", func() bool {
 			w := s.Status().Workers
 			return len(w) == 1 && w[0].Generation > old.Generation && w[0].State == control.WorkerServing
@@ -164,6 +179,99 @@ func TestWorkerCrashInAMove(t *testing.T) {
 		s.awaitSettled()
 	}
 	s.asBefore(before)
+}
+
+// awaitTaker waits for the process of a worker that is to take over from an old
+// one, and returns its pid.
+func (s *scene) awaitTaker(old int) (pid int) {
+	s.t.Helper()
+	s.Await("a new worker", func() bool {
+		for _, p := range s.Processes() {
+			if p.Name == workerName && p.PID != old {
+				pid = p.PID
+			}
+		}
+		return pid != 0
+	})
+	return pid
+}
+
+// awaitFirst returns as soon as a worker has got some connections, or has gone. It
+// looks without a pause: all are moved within a moment.
+func (s *scene) awaitFirst(worker int) {
+	s.t.Helper()
+	const some = 100 // descriptors; it has a fraction of them without clients
+	dir := fmt.Sprintf("/proc/%d/fd", worker)
+	for end := time.Now().Add(harness.DeadMan); time.Now().Before(end); {
+		if fds, err := os.ReadDir(dir); err != nil || len(fds) > some {
+			return
+		}
+	}
+	s.t.Fatal("the new worker has got no connection")
+}
+
+// workerName is what the kernel calls a worker: it is executed through
+// /proc/self/exe.
+const workerName = "exe"
+
+// clients are those that a worker has of the apps that are tested with.
+func (s *scene) clients(worker int) (map[harness.Client]bool, error) {
+	return harness.ClientsOf(worker, s.web.Port, s.flowing.Port)
+}
+
+func clientOf(c net.Conn) harness.Client {
+	return harness.Client{Server: c.RemoteAddr().(*net.TCPAddr).Port, Port: c.LocalAddr().(*net.TCPAddr).Port}
+}
+
+// kill kills a worker, and returns the clients that it had, also those that were
+// offered by it or to it: they may be cut. It is stopped first, lest it gets others
+// meanwhile. One that has left already has none.
+func (s *scene) kill(worker int) map[harness.Client]bool {
+	s.t.Helper()
+	if err := syscall.Kill(worker, syscall.SIGSTOP); err != nil {
+		if err != syscall.ESRCH {
+			s.t.Fatal(err)
+		}
+		return nil
+	}
+	s.Await("a worker to be stopped", func() bool { return stopped(worker) })
+	held, err := s.clients(worker)
+	if err != nil && syscall.Kill(worker, 0) == nil {
+		s.t.Fatal(err)
+	}
+	_ = syscall.Kill(worker, syscall.SIGKILL) // it may have left
+	return held
+}
+
+// stopped reports whether all threads of a process are stopped, or have ended.
+func stopped(pid int) bool {
+	threads, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", pid))
+	for _, path := range threads {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			continue // it has ended
+		}
+		_, rest, _ := strings.Cut(string(text), ") ")
+		if rest == "" || !strings.Contains("TZX", rest[:1]) {
+			return false
+		}
+	}
+	return true
+}
+
+// silent makes a request on each of the connections in turn, closes them, and
+// returns those on which no answer came.
+func silent(idle []net.Conn) (cut []net.Conn) {
+	for _, c := range idle {
+		_ = c.SetDeadline(time.Now().Add(harness.DeadMan))
+		_, _ = io.WriteString(c, "GET / HTTP/1.1\r\nHost: h\r\n\r\n") // the answer tells whether it has come
+		answer, err := http.ReadResponse(bufio.NewReader(c), nil)
+		if err != nil || answer.StatusCode != http.StatusOK {
+			cut = append(cut, c)
+		}
+		c.Close()
+	}
+	return cut
 }
 
 // connect makes connections on which nothing is said.
@@ -179,21 +287,6 @@ func (s *scene) connect(n int) []net.Conn {
 		all = append(all, c)
 	}
 	return all
-}
-
-// awaitWorkerAfter waits for the process of a worker newer than a generation.
-func (s *scene) awaitWorkerAfter(generation uint64) (found control.Worker) {
-	s.t.Helper()
-	s.Await("a new worker", func() bool {
-		for _, w := range s.Status().Workers {
-			if w.Generation > generation && w.PID > 0 {
-				found = w
-				return true
-			}
-		}
-		return false
-	})
-	return found
 }
 
 // TestRefusalByVersion upgrades to a build whose workers describe connections in

@@ -17,23 +17,21 @@ import (
 //
 //	echo         sends back every byte, and the end
 //	source NAME  awaits the client's end, and then sends the flow of that name,
-//	             until somebody says "stop"
+//	             until somebody says "stop NAME"
 //	sink NAME    ends its own direction at once, and takes the flow of that name
 //	sum NAME     answers with the length of the flow that "sink NAME" has taken
-//	stop         ends all sources
+//	stop NAME    ends the source of that name, be it yet to begin
 //
 // A flow is that of package flow.
 type flows struct {
-	stop chan struct{}
-	once sync.Once
-
-	mu    sync.Mutex
-	sinks map[string]chan string // each takes one answer
+	mu      sync.Mutex
+	sinks   map[string]chan string   // each takes one answer
+	sources map[string]chan struct{} // closed when it is to end
 }
 
 // newFlows makes what serves the connections of the mode "flow".
 func newFlows() func(net.Conn) {
-	f := &flows{stop: make(chan struct{}), sinks: make(map[string]chan string)}
+	f := &flows{sinks: make(map[string]chan string), sources: make(map[string]chan struct{})}
 	return func(c net.Conn) {
 		defer c.Close()
 		if err := f.serve(c.(*net.TCPConn)); err != nil {
@@ -68,7 +66,7 @@ func (f *flows) serve(c *net.TCPConn) error {
 		_, err := io.WriteString(c, <-f.sum(name))
 		return err
 	case "stop":
-		f.once.Do(func() { close(f.stop) })
+		close(f.end(name)) // nobody says it twice
 		return nil
 	}
 	return fmt.Errorf("unknown verb %q", verb)
@@ -83,15 +81,24 @@ func (f *flows) sum(name string) chan string {
 	return f.sinks[name]
 }
 
+func (f *flows) end(name string) chan struct{} {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.sources[name] == nil {
+		f.sources[name] = make(chan struct{})
+	}
+	return f.sources[name]
+}
+
 // source sends once the client has sent its end.
 func (f *flows) source(c *net.TCPConn, r io.Reader, name string) error {
 	if n, err := io.Copy(io.Discard, r); n > 0 || err != nil {
 		return fmt.Errorf("%d bytes from who was to send none, %w", n, err)
 	}
-	from := flow.Bytes(name)
+	from, end := flow.Bytes(name), f.end(name)
 	for {
 		select {
-		case <-f.stop:
+		case <-end:
 			return c.CloseWrite()
 		default:
 		}
