@@ -104,7 +104,7 @@ func (l *Listener) describeFD(fd int) error {
 	case *unix.SockaddrInet4:
 		l.Address = netip.AddrPortFrom(netip.AddrFrom4(name.Addr), uint16(name.Port))
 	case *unix.SockaddrInet6:
-		l.Address = netip.AddrPortFrom(netip.AddrFrom16(name.Addr), uint16(name.Port))
+		l.Address = netip.AddrPortFrom(netip.AddrFrom16(name.Addr).WithZone(zoneName(name.ZoneId)), uint16(name.Port))
 	case *unix.SockaddrUnix:
 		l.Path = name.Name
 	default:

@@ -7,7 +7,6 @@ import (
 	"net"
 	"net/netip"
 	"os"
-	"strconv"
 
 	"golang.org/x/sys/unix"
 )
@@ -211,19 +210,4 @@ func sockaddrOf(address netip.AddrPort) (int, unix.Sockaddr) {
 		return unix.AF_INET, &unix.SockaddrInet4{Port: int(address.Port()), Addr: addr.As4()}
 	}
 	return unix.AF_INET6, &unix.SockaddrInet6{Port: int(address.Port()), Addr: addr.As16(), ZoneId: zoneID(addr)}
-}
-
-// zoneID is the scope of a link-local address, given as a name or a number.
-func zoneID(addr netip.Addr) uint32 {
-	if addr.Zone() == "" {
-		return 0
-	}
-	if n, err := strconv.ParseUint(addr.Zone(), 10, 32); err == nil {
-		return uint32(n)
-	}
-	iface, err := net.InterfaceByName(addr.Zone())
-	if err != nil {
-		return 0
-	}
-	return uint32(iface.Index)
 }

@@ -216,7 +216,7 @@ func bindAll(addresses []netip.AddrPort, held []*Listener) (set Set) {
 // find returns the listener with an address, or nil.
 func find(held []*Listener, address netip.AddrPort) *Listener {
 	for _, l := range held {
-		if l.Path == "" && (l.Address == address || (l.Address.Port() == address.Port() &&
+		if l.Path == "" && (sameAddress(l.Address, address) || (l.Address.Port() == address.Port() &&
 			l.Address.Addr().IsUnspecified() && address.Addr() == netip.IPv6Unspecified())) {
 			return l
 		}

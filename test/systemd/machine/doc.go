@@ -41,9 +41,8 @@
 //
 //   - Nothing sleeps for a guess: states are asked for again and again, and each
 //     wait ends after DeadMan with a failure that says what was waited for.
-//   - A machine that cannot be made on this host is told with the reason; the
-//     tests are skipped; the first says why, and fails where the variable CI is
-//     "true".
+//   - Where machines cannot be made the first test tells the reason, and fails
+//     where the variable CI is "true"; the others are skipped.
 //   - A failed test prints what the machine's journal and console have.
 //
 // # Concurrency
