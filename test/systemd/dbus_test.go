@@ -1,10 +1,12 @@
 package systemd
 
 import (
-	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
+
+	"gracevisor/test/systemd/machine"
 )
 
 const (
@@ -47,12 +49,52 @@ func (s *service) refused(says string, command ...string) {
 }
 
 // awaitJobs waits until no job is under way. A daemon that executes itself again
-// leaves the bus for a moment, and a call that it has got before is not answered.
+// leaves the bus for a moment, and a call that comes just before is not answered.
 func (s *service) awaitJobs() {
 	s.t.Helper()
 	s.Await("the jobs to end", func() (string, bool) {
 		got := s.Try(busCall(busRoot, busManager, "ListJobs")...)
 		return got.String(), strings.TrimSpace(got.Stdout) == "a(ussso) 0"
+	})
+}
+
+// busMonitor prints what goes over the bus from and to the daemon, which it has
+// sent as long as a client listens: subscribe.
+func (s *service) busMonitor() *machine.Background {
+	s.t.Helper()
+	monitor := s.Start("busctl", "--json=short", "monitor", busName)
+	s.Await("busctl to monitor", func() (string, bool) {
+		s.Try(busCall(busRoot, "org.freedesktop.DBus.Peer", "Ping")...)
+		got := monitor.Output()
+		return got, strings.Contains(got, `"Ping"`)
+	})
+	return monitor
+}
+
+// subscribe has a client listen to the daemon over the bus, and print what it
+// hears.
+func (s *service) subscribe() *machine.Background {
+	s.t.Helper()
+	monitor := s.Start("gracevisorctl", "--bus", "--json", "monitor")
+	s.Await("the monitor to listen", func() (string, bool) {
+		got := s.Try("cat", "/run/gracevisor/bus-subscribers.json")
+		return got.String(), strings.Contains(got.Stdout, ":1.")
+	})
+	return monitor
+}
+
+// awaitSignal waits for a signal whose line has these words.
+func (s *service) awaitSignal(monitor *machine.Background, member string, words ...string) {
+	s.t.Helper()
+	words = append(words, `"signal"`, fmt.Sprintf(`"member":%q`, member))
+	s.Await(fmt.Sprintf("a signal with %q", words), func() (string, bool) {
+		got := monitor.Output()
+		for line := range strings.Lines(got) {
+			if !slices.ContainsFunc(words, func(word string) bool { return !strings.Contains(line, word) }) {
+				return "", true
+			}
+		}
+		return got, false
 	})
 }
 
@@ -132,18 +174,28 @@ func TestBusReads(t *testing.T) {
 	if got := s.bus(busRoot, "org.freedesktop.DBus.ObjectManager", "GetManagedObjects"); !strings.Contains(got, busDemo) || strings.Contains(got, "testapp") {
 		t.Errorf("GetManagedObjects: %s", got)
 	}
+	properties := "org.freedesktop.DBus.Properties"
+	if got := s.bus(busDemo, properties, "GetAll", "s", busApp); !strings.HasPrefix(got, "a{sv} ") || !strings.Contains(got, `"State" s "serving"`) {
+		t.Errorf("GetAll: %s", got)
+	}
+	s.refused("properties are not set", busCall(busDemo, properties, "Set", "ssv", busApp, "State", "s", "failed")...)
 	s.Run(busCall(busRoot, "org.freedesktop.DBus.Peer", "Ping")...)
 	if got, want := s.bus(busRoot, "org.freedesktop.DBus.Peer", "GetMachineId"), strings.TrimSpace(s.Read("/etc/machine-id")); got != `s "`+want+`"` {
 		t.Errorf("GetMachineId: %s", got)
 	}
-	// What is installed is what the daemon says of itself.
-	for path, iface := range map[string]string{busRoot: busManager, busDemo: busApp} {
-		_, kept, _ := strings.Cut(s.Read("/usr/share/dbus-1/interfaces/"+iface+".xml"), "<node>\n")
-		if said := s.Run("busctl", "--xml-interface", "introspect", busName, path); !strings.Contains(said, strings.TrimSuffix(kept, "</node>\n")) {
-			t.Errorf("%s describes itself as\n%s", path, said)
-		}
-		s.Run("busctl", "--no-pager", "introspect", busName, path)
+	s.describesItself(busRoot, busManager)
+	s.describesItself(busDemo, busApp)
+}
+
+// describesItself fails the test unless what is installed is what an object says
+// of itself.
+func (s *service) describesItself(path, iface string) {
+	s.t.Helper()
+	_, kept, _ := strings.Cut(s.Read("/usr/share/dbus-1/interfaces/"+iface+".xml"), "<node>\n")
+	if said := s.Run("busctl", "--xml-interface", "introspect", busName, path); !strings.Contains(said, strings.TrimSuffix(kept, "</node>\n")) {
+		s.t.Errorf("%s describes itself as\n%s", path, said)
 	}
+	s.Run("busctl", "--no-pager", "introspect", busName, path)
 }
 
 // TestBusOperations has each method do what it says.
@@ -197,96 +249,48 @@ func TestBusOperations(t *testing.T) {
 		t.Error("Update has touched the app that was not changed")
 	}
 	daemon := s.MainPID(daemonUnit)
-	s.bus(busRoot, busManager, "Reexec")
-	s.awaitJobs()
+	s.subscribe()
+	monitor := s.busMonitor()
+	job := strings.TrimPrefix(s.bus(busRoot, busManager, "Reexec"), "o ")
+	s.awaitSignal(monitor, "JobRemoved", job, `"done"`)
 	s.sameDaemon(daemon)
-	s.awaitMessage("uid 0, pid ", "on D-Bus")
+	s.awaitMessage("taking over")
+	for _, verb := range []string{"restart", "reload", "stop", "start", "kill", "update", "reexec"} {
+		s.awaitMessage("operation", "verb="+verb, "uid 0, pid ", "on D-Bus")
+	}
 }
 
-// TestBusJobs looks at a job, calls it off, and hears of its end.
-func TestBusJobs(t *testing.T) {
+// TestBusSignals has each signal sent.
+func TestBusSignals(t *testing.T) {
 	t.Parallel()
 	s := onBus(t, demo())
-	before := s.awaitServing("demo")
-	s.configure(demo("--listen-after=1h"))
-	monitor := s.Start("gracevisorctl", "--bus", "--json", "monitor")
-	s.Await("the monitor to listen", func() (string, bool) {
-		got := s.Try("cat", "/run/gracevisor/bus-subscribers.json")
-		return got.String(), strings.Contains(got.Stdout, ":1.")
-	})
-	said := s.bus(busRoot, busManager, "ReloadApp", "s", "demo")
-	job := strings.Trim(strings.TrimPrefix(said, "o "), `"`)
-	number := strings.TrimPrefix(job, "/org/gracevisor1/job/")
-	if got, want := s.bus(busRoot, busManager, "ListJobs"), fmt.Sprintf(`a(ussso) 1 %s "reload" "demo" "running" "%s"`, number, job); got != want {
-		t.Errorf("ListJobs: %s, want %s", got, want)
+	s.awaitServing("demo")
+	s.subscribe()
+	monitor := s.busMonitor()
+	const second = "/org/gracevisor1/app/second"
+	update := func() {
+		t.Helper()
+		job := strings.TrimPrefix(s.bus(busRoot, busManager, "Update"), "o ")
+		s.awaitSignal(monitor, "JobNew", job)
+		s.awaitSignal(monitor, "InterfacesAdded", job, busJob)
+		s.awaitSignal(monitor, "JobRemoved", job, `"done"`)
+		s.awaitSignal(monitor, "InterfacesRemoved", job, busJob)
 	}
-	if got := s.bus(busRoot, busManager, "GetJob", "u", number); got != said {
-		t.Errorf("GetJob: %s", got)
-	}
-	for name, want := range map[string]string{"Id": "u " + number, "JobType": `s "reload"`, "App": `s "demo"`, "State": `s "running"`} {
-		if got := s.property(job, busJob, name); got != want {
-			t.Errorf("%s: %s", name, got)
-		}
-	}
-	if got := s.property(busDemo, busApp, "ActiveState"); got != `s "reloading"` {
-		t.Errorf("ActiveState: %s", got)
-	}
-	if got := s.Run("gracevisorctl", "--bus", "list-jobs"); !strings.Contains(got, number+"    reload  demo  running") {
-		t.Errorf("list-jobs:\n%s", got)
-	}
-	s.bus(job, busJob, "Cancel")
-	s.awaitJobs()
-	s.refused("called off before", busCall(busRoot, busManager, "CancelJob", "u", number)...)
-	s.bus(busRoot, busManager, "RestartApp", "s", "demo") // by the configuration in force
-	s.awaitJobs()
-	if after := s.awaitServing("demo"); after == before {
-		t.Error("the app was not restarted")
-	}
-	s.bus(busRoot, busManager, "ReloadApp", "s", "demo")
-	jobs := s.Run("gracevisorctl", "--json", "list-jobs")
-	var list struct{ Jobs []struct{ ID int } }
-	if err := json.Unmarshal([]byte(jobs), &list); err != nil || len(list.Jobs) != 1 {
-		t.Fatalf("%s: %v", jobs, err)
-	}
-	s.Run("gracevisorctl", "cancel", fmt.Sprint(list.Jobs[0].ID))
-	s.Await("the monitor to have heard of all", func() (string, bool) {
-		got := monitor.Output()
-		return got, strings.Contains(got, `"kind":"job-new"`) && strings.Contains(got, `"result":"canceled"`) &&
-			strings.Contains(got, `"result":"done"`) && strings.Contains(got, `"kind":"app-changed"`) && strings.Contains(got, `"reloading":true`)
-	})
-}
-
-// TestBusJobOutlivesTheDaemon: who waits for a restart on the bus waits through
-// a re-execution and a crash of the daemon, and hears the result.
-func TestBusJobOutlivesTheDaemon(t *testing.T) {
-	t.Parallel()
-	s := onBus(t, demo("--options-file=/srv/options"))
-	before := s.awaitServing("demo")
-	s.Shell("mkdir -p /srv && echo --listen-after=15s > /srv/options")
-	restart := s.Start("gracevisorctl", "--bus", "restart", "demo")
-	s.Await("the job", func() (string, bool) {
-		got := s.bus(busRoot, busManager, "ListJobs")
-		return got, strings.Contains(got, `"restart" "demo"`)
-	})
-	jobs := s.bus(busRoot, busManager, "ListJobs")
-	monitor := s.Start("gracevisorctl", "--json", "monitor") // over the control socket
-	s.underLoad(func() {
-		s.Run("gracevisorctl", "reexec")
-		if got := s.bus(busRoot, busManager, "ListJobs"); got != jobs {
-			t.Errorf("after the re-execution: %s, before: %s", got, jobs)
-		}
-		s.Kill("KILL", s.MainPID(daemonUnit))
-		if code := restart.Code(); code != 0 {
-			t.Errorf("the restart: exit status %d\n%s", code, restart.Output())
-		}
-	})
-	s.Await("the monitor to have heard of it", func() (string, bool) {
-		got := monitor.Output()
-		return got, strings.Contains(got, `"kind":"job-removed"`) && strings.Contains(got, `"result":"done"`)
-	})
-	if after := s.awaitServing("demo"); after == before {
-		t.Error("the app was not restarted")
-	}
+	s.configure(app{name: "second", port: 8181})
+	update()
+	s.awaitSignal(monitor, "Reloading", "[true]")
+	s.awaitSignal(monitor, "Reloading", "[false]")
+	s.awaitSignal(monitor, "AppNew", `"second"`, second)
+	s.awaitSignal(monitor, "InterfacesAdded", second, busApp)
+	s.awaitSignal(monitor, "PropertiesChanged", second, `"ActiveState"`, `"active"`, `"Instances"`)
+	s.awaitSignal(monitor, "PropertiesChanged", busManager, `"NApps"`)
+	s.Run("rm", "/etc/gracevisor/apps.d/second.yaml")
+	update()
+	s.awaitSignal(monitor, "AppRemoved", `"second"`, second)
+	s.awaitSignal(monitor, "InterfacesRemoved", second, busApp)
+	// A client that leaves is forgotten, as busctl after each call.
+	s.bus(busRoot, busManager, "Subscribe")
+	s.bus(busRoot, busManager, "Unsubscribe")
 }
 
 // TestBusReloadUnderLoad reloads over D-Bus, which no client notices.
@@ -349,8 +353,10 @@ func TestBusHostileArguments(t *testing.T) {
 	s.refused("no job", busCall(busRoot, busManager, "CancelJob", "u", "4294967295")...)
 	s.refused("No such object", busCall("/org/gracevisor1/app/a_zz", busApp, "Restart")...)
 	s.refused("no app", busCall("/org/gracevisor1/app/a_2fb", busApp, "Restart")...)
+	s.awaitMessage("operation refused", "verb=restart", "no app is called", "uid 0, pid ", "on D-Bus")
 	s.Write("/etc/gracevisor/apps.d/broken.yaml", "name: broken\ncommand: sleep {port}\nexternal_prot: 8181\n")
 	s.refused("/etc/gracevisor/apps.d/broken.yaml:3:1", busCall(busRoot, busManager, "Reload")...)
+	s.awaitMessage("operation refused", "verb=reload", "broken.yaml:3:1", "uid 0, pid ", "on D-Bus")
 	if after := s.awaitServing("demo"); after != before {
 		t.Errorf("the app was %d and is %d", before, after)
 	}
