@@ -27,7 +27,7 @@ func runPostinst(t *testing.T, state, answer string, args ...string) (asked []st
 		"systemd-sysusers": "", "deb-systemd-helper": "", "deb-systemd-invoke": "", "busctl": "",
 		"gracevisorctl": "echo it is of another world >&2; exit " + answer + "\n",
 		"systemctl": `case "$*" in
-*is-active*) [ ` + state + ` = active ] || [ ` + state + ` = reloading ] || exit 3 ;;
+*is-active*) case "` + state + `" in active | reloading) ;; *) exit 3 ;; esac ;;
 *ActiveState*) echo ` + state + ` ;;
 esac
 `,
@@ -68,6 +68,7 @@ func TestPostinst(t *testing.T) {
 		{"inactive", "3", install, []string{start}},
 		{"inactive", "3", upgrade, []string{start}},
 		{"failed", "3", upgrade, []string{start}},
+		{"", "3", install, []string{start}},
 		{"deactivating", "3", upgrade, []string{start}},
 		{"active", "0", upgrade, []string{restart}},
 		{"active", "3", upgrade, []string{restart}},
