@@ -22,6 +22,9 @@
 //   - What is under way is a job with a number (job.go), which a successor goes on
 //     with (jobstate.go). What happens is told to a Feed (notice.go), which never
 //     makes the owner of the state wait.
+//   - A successor gives each app the listeners back that it had before it
+//     publishes anything (reclaim.go). No name is looked up for that; what the
+//     look-up says beside it moves an app, and its failure does not.
 //   - A port is an instance's from before its process exists until nothing of its
 //     process group is left.
 //
