@@ -93,7 +93,7 @@ func truncate(t *testing.T, state *os.File, size int64) {
 func TestTornState(t *testing.T) {
 	t.Parallel()
 	s := served(t)
-	pids := s.pids()
+	pids, before := s.pids(), s.holds(s.Status().PID)
 	report := s.under("kill -9 in a write of the state", s.steady(), func() {
 		s.Signal(syscall.SIGKILL)
 		s.service.Wait()
@@ -105,6 +105,8 @@ func TestTornState(t *testing.T) {
 	})
 	s.unbroken(report)
 	s.samePIDs(pids)
+	s.awaitSettled()
+	s.asBefore(before)
 }
 
 func tear(t *testing.T, state *os.File) {
@@ -133,17 +135,18 @@ func TestMissingFiles(t *testing.T) {
 	for _, c := range []struct {
 		name, suffix, told string
 		steady             bool // connections outlive it
+		forGood            bool // as long as the process lives that it is of
 	}{
-		{"output", "/stdout", "cannot read on what an instance writes", true},
-		{"pidfd of an app", "web/1/pidfd", "found a process that was not kept", true},
-		{"pidfd of a worker", "worker/1/pidfd", "found a process that was not kept", true},
-		{"log of a worker", "worker/1/log", "cannot read on the log of a worker", true},
-		{"conversation", "worker/1/wire", "cannot take over worker", false},
+		{"output", "/stdout", "cannot read on what an instance writes", true, true},
+		{"pidfd of an app", "web/1/pidfd", "found a process that was not kept", true, false},
+		{"pidfd of a worker", "worker/1/pidfd", "found a process that was not kept", true, false},
+		{"log of a worker", "worker/1/log", "cannot read on the log of a worker", true, true},
+		{"conversation", "worker/1/wire", "cannot take over worker", false, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			s := served(t)
-			pids := s.pids()
+			pids, before := s.pids(), s.holds(s.Status().PID)
 			all := s.passing()
 			if c.steady {
 				all = s.steady()
@@ -166,6 +169,11 @@ func TestMissingFiles(t *testing.T) {
 			if !strings.Contains(s.DaemonOutput(), c.told) {
 				t.Errorf("it was to be told with %q", c.told)
 			}
+			before.stored = slices.DeleteFunc(before.stored, func(name string) bool {
+				return c.forGood && strings.HasSuffix(name, kinds([]string{c.suffix})[0])
+			})
+			s.awaitSettled()
+			s.asBefore(before)
 		})
 	}
 }

@@ -165,7 +165,7 @@ func TestTooFewDescriptors(t *testing.T) {
 func TestPromisedFiles(t *testing.T) {
 	t.Parallel()
 	s := served(t)
-	pids := s.pids()
+	pids, before := s.pids(), s.holds(s.Status().PID)
 	report := s.under("kill -9, files that were promised", s.steady(), func() {
 		s.service.Promise(3)
 		s.service.Crash()
@@ -176,6 +176,8 @@ func TestPromisedFiles(t *testing.T) {
 	if !strings.Contains(s.DaemonOutput(), "the service manager promises files that it has not passed") {
 		t.Errorf("it was to be told:\n%s", s.DaemonOutput())
 	}
+	s.awaitSettled()
+	s.asBefore(before)
 }
 
 // TestRunsOutOfDescriptors takes a running daemon its descriptors: what it can not
@@ -184,6 +186,7 @@ func TestRunsOutOfDescriptors(t *testing.T) {
 	t.Parallel()
 	s := foreground(t)
 	pids, daemon := s.pids(), s.Status().PID
+	before := s.holds(daemon)
 	report := s.under("no descriptors for a restart", s.passing(), func() {
 		usage, err := harness.UsageOf(daemon)
 		if err != nil {
@@ -209,6 +212,7 @@ func TestRunsOutOfDescriptors(t *testing.T) {
 	})
 	s.unharmed(report)
 	s.awaitSettled()
+	s.asBefore(before)
 }
 
 // TestAppDiesWithoutDaemon kills an app while there is no daemon: the next one
@@ -216,7 +220,7 @@ func TestRunsOutOfDescriptors(t *testing.T) {
 func TestAppDiesWithoutDaemon(t *testing.T) {
 	t.Parallel()
 	s := served(t)
-	pids := s.pids()
+	pids, before := s.pids(), s.holds(s.Status().PID)
 	s.Signal(syscall.SIGKILL)
 	s.service.Wait()
 	if err := syscall.Kill(pids[web], syscall.SIGKILL); err != nil {
@@ -238,6 +242,8 @@ func TestAppDiesWithoutDaemon(t *testing.T) {
 	if now := s.pids()[line]; now != pids[line] {
 		t.Errorf("the other app was %d and is %d", pids[line], now)
 	}
+	s.awaitSettled()
+	s.asBefore(before)
 }
 
 // kernelTellsExits: PIDFD_INFO_EXIT is there (Linux 6.15).

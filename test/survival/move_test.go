@@ -290,30 +290,60 @@ func (s *scene) connect(n int) []net.Conn {
 }
 
 // TestRefusalByVersion upgrades to a build whose workers describe connections in
-// another version: what they refuse stays with the old worker, and is served
-// there to its end.
+// another version, and goes back: what they refuse stays with the old worker, and
+// is served there to its end.
 func TestRefusalByVersion(t *testing.T) {
 	t.Parallel()
-	next := builds(t, "99.0.1", "handoff_next")[0]
+	two := builds(t, "99.0.1", "handoff_next")
 	s := flowing(t)
 	pids, before := s.pids(), s.holds(s.Status().PID)
-	var old control.Worker
-	report := s.under("take-over, nothing is moved", s.steady(), func() {
-		flows := s.flow(1)
-		flows.await()
-		old = s.Status().Workers[0]
-		s.upgrade(next)
-		flows.await()
-		workers := s.Status().Workers
-		if len(workers) != 2 || workers[0].PID != old.PID || workers[0].MovedOut+workers[1].MovedIn != 0 {
-			t.Errorf("workers: %+v", workers)
-		}
-		s.unharmed(flows.end())
-	})
-	s.unbroken(report)
+	for n, event := range []string{"take-over, nothing is moved", "take-over back, nothing is moved"} {
+		var old control.Worker
+		report := s.under(event, s.steady(), func() {
+			flows := s.flow(1)
+			flows.await()
+			old = s.Status().Workers[0]
+			s.upgrade(two[n])
+			flows.await()
+			workers := s.Status().Workers
+			if len(workers) != 2 || workers[0].PID != old.PID {
+				t.Errorf("workers: %+v", workers)
+			}
+			s.unharmed(flows.end())
+		})
+		s.unbroken(report)
+		s.awaitSettled()
+		s.nothingMoved(n + 1)
+	}
 	s.samePIDs(pids)
-	s.awaitSettled()
 	s.asBefore(before)
+}
+
+// told is what a worker says in the end of what it was to give away.
+var told = regexp.MustCompile(`moved connections to another worker.*`)
+
+// nothingMoved fails the test unless each old worker so far has said that it has
+// kept all, and the newest one, which has nobody any more, that it has got none.
+func (s *scene) nothingMoved(takeOvers int) {
+	s.t.Helper()
+	var all []string
+	s.Await("the old worker's word", func() bool {
+		all = told.FindAllString(s.DaemonOutput(), -1)
+		return len(all) >= takeOvers
+	})
+	for _, text := range all {
+		if !strings.Contains(text, "moved=0") || strings.Contains(text, "kept=0") {
+			s.t.Errorf("all was to be kept: %s", text)
+		}
+	}
+	var newest control.Worker
+	s.Await("the new worker to have no client", func() bool {
+		newest = s.Status().Workers[0]
+		return newest.Connections == 0
+	})
+	if newest.MovedIn > 0 {
+		s.t.Errorf("the new worker was to get nothing: %+v", newest)
+	}
 }
 
 // TestMoveOfTenThousand measures how long it takes to move many idle connections.

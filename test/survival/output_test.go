@@ -28,7 +28,7 @@ func TestCrashWhileWriting(t *testing.T) {
 	s.service = s.Serve()
 	s.begin()
 	s.AwaitServing("writer")
-	random, pids := dice(t), s.pids()
+	random, pids, before := dice(t), s.pids(), s.holds(s.Status().PID)
 	report := s.under("kill -9 while an app writes "+rate+" MB/s", s.steady(), func() {
 		for range crashes {
 			pass(random, 500*time.Millisecond)
@@ -42,6 +42,8 @@ func TestCrashWhileWriting(t *testing.T) {
 	s.unbroken(report)
 	s.samePIDs(pids)
 	s.complete(crashes)
+	s.awaitSettled()
+	s.asBefore(before)
 }
 
 // lineLength is that of a line of the test app's --write-rate, which begins with

@@ -169,7 +169,7 @@ func TestMaxWorkers(t *testing.T) {
 	s.Configure(s.web, s.line)
 	s.OwnBinary()
 	s.begin()
-	workers := s.Status().Workers
+	workers, before := s.Status().Workers, s.holds(s.Status().PID)
 	oldest := workers[0].PID
 	s.hang() // it holds the first worker
 	s.ReplaceBinary(next)
@@ -186,4 +186,6 @@ func TestMaxWorkers(t *testing.T) {
 		}
 		return workers[len(workers)-1].State == "serving"
 	})
+	s.awaitSettled()
+	s.asBefore(before)
 }

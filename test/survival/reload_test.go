@@ -54,6 +54,7 @@ func (s *scene) awaitLogged(reason string, was map[string]int) {
 func TestReloadBeforeReexec(t *testing.T) {
 	t.Parallel()
 	s := foreground(t)
+	before := s.holds(s.Status().PID)
 	for range times(2, 20) {
 		was := s.pids()
 		s.Signal(syscall.SIGHUP)
@@ -63,6 +64,7 @@ func TestReloadBeforeReexec(t *testing.T) {
 		}
 	}
 	s.awaitSettled()
+	s.asBefore(before)
 }
 
 // TestSignals sends signals at random points around an exec.
@@ -117,7 +119,7 @@ func TestStopAroundReexec(t *testing.T) {
 func TestHalfWrittenConfiguration(t *testing.T) {
 	t.Parallel()
 	s := served(t)
-	pids := s.pids()
+	pids, before := s.pids(), s.holds(s.Status().PID)
 	report := s.under("kill -9 with a half-written file", s.steady(), func() {
 		s.WriteConfig("apps:\n  - name: web\n    comm")
 		s.service.Crash()
@@ -129,6 +131,8 @@ func TestHalfWrittenConfiguration(t *testing.T) {
 	if r := s.Want(1, "update"); !strings.Contains(r.Stderr, "gracevisor.yaml") {
 		t.Errorf("the fault was to be told: %s", r)
 	}
+	s.awaitSettled()
+	s.asBefore(before)
 }
 
 // TestUpdateAfterSurvival: a plan that went through a snapshot is the one that
@@ -136,7 +140,7 @@ func TestHalfWrittenConfiguration(t *testing.T) {
 func TestUpdateAfterSurvival(t *testing.T) {
 	t.Parallel()
 	s := served(t)
-	pids := s.pids()
+	pids, before := s.pids(), s.holds(s.Status().PID)
 	s.Must("reexec")
 	s.Must("update")
 	s.service.Crash()
@@ -144,4 +148,5 @@ func TestUpdateAfterSurvival(t *testing.T) {
 	s.Must("update")
 	s.awaitSettled()
 	s.samePIDs(pids)
+	s.asBefore(before)
 }
