@@ -2,13 +2,17 @@ package survival
 
 import (
 	"encoding/binary"
+	"fmt"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 
 	"gracevisor/test/harness"
+	"gracevisor/test/load"
+	"gracevisor/test/siege"
 )
 
 // kept is the beginning of the names of the daemon's files in the store.
@@ -218,10 +222,11 @@ func TestUnknownFiles(t *testing.T) {
 }
 
 // TestFullStore gives the daemon a store that does not take all that it has. A
-// crash may then lose something; what comes after it serves.
+// crash may then lose something: clients may be turned away if the listener is
+// what did not fit, and only then. What comes after it serves.
 func TestFullStore(t *testing.T) {
 	t.Parallel()
-	for _, limit := range []int{1, 3, 5, 8} {
+	for _, limit := range []int{1, 3, 5, 8, 12} {
 		s := prepare(t)
 		s.service = s.Serve()
 		s.service.SetLimit(limit)
@@ -229,11 +234,40 @@ func TestFullStore(t *testing.T) {
 		if !strings.Contains(s.DaemonOutput(), "fd store is full") {
 			t.Errorf("limit %d: it was to be told:\n%s", limit, s.DaemonOutput())
 		}
-		s.service.Crash()
-		s.AwaitAnswer()
-		s.AwaitServing(web, line)
-		s.Must("restart", web)
+		s.Await("the store to be full", func() bool { return len(s.service.Names()) == limit })
+		listener := "127.0.0.1_" + strconv.Itoa(s.web.Port)
+		fits := slices.ContainsFunc(s.service.Names(), func(name string) bool { return strings.Contains(name, listener) })
+		get := load.Options{Address: s.web.Address(), Clients: map[load.Kind]int{load.Get: 4}, Pause: siege.Pause}
+		report := s.besiege(fmt.Sprintf("kill -9, a store of %d", limit), []load.Options{get}, func(under *siege.Siege) {
+			s.service.Crash()
+			s.AwaitAnswer()
+			s.AwaitServing(web, line)
+			s.await(under, 2)
+			s.Must("restart", web)
+			s.await(under, 2)
+		})
+		if fits {
+			s.unharmed(report)
+		} else {
+			s.onlyTurnedAway(report)
+		}
 		s.awaitSettled()
+		s.Await("the old processes to have gone", func() bool {
+			return len(s.Processes()) == 4 // daemon, worker and two apps
+		})
+	}
+}
+
+// onlyTurnedAway fails the test if anything else has failed than connections that
+// were refused, or reset before anybody had accepted them.
+func (s *scene) onlyTurnedAway(report *load.Report) {
+	s.t.Helper()
+	for kind, k := range report.Kinds {
+		for _, text := range k.Errors {
+			if !strings.Contains(text, "connection refused") && !strings.Contains(text, "connection reset") {
+				s.t.Errorf("%s: %s", kind, text)
+			}
+		}
 	}
 }
 
