@@ -16,9 +16,12 @@ import (
 // named is the host at which the web app is reached.
 const named = "web.gracevisor.test"
 
-// nameServer is where the daemons of these tests ask for names: nobody, or one
-// who does not answer.
-const nameServer = "127.83.0.1"
+// Where the daemons of these tests ask for names: nobody, or one who does not
+// answer. They are two, as the tests run side by side.
+const (
+	noNameServer     = "127.83.0.1"
+	silentNameServer = "127.83.0.2"
+)
 
 // withHosts is the program that a daemon is started by: it sees the files of a
 // test in the place of /etc/hosts and /etc/resolv.conf.
@@ -30,8 +33,8 @@ exec unshare --mount sh -euc 'mount --bind "$1" /etc/hosts
 `
 
 // atName makes a scene whose web app is reached at a host name, and returns what
-// gives that an address, or none.
-func atName(t *testing.T) (s *scene, name func(address string)) {
+// gives that an address, or none: then a name server is asked.
+func atName(t *testing.T, server string) (s *scene, name func(address string)) {
 	t.Helper()
 	if out, err := exec.Command("unshare", "--mount", "true").CombinedOutput(); err != nil {
 		unavailable.Kernel(t, fmt.Sprintf("no mount namespace is to be had: %v: %s", err, out))
@@ -59,7 +62,7 @@ func atName(t *testing.T) (s *scene, name func(address string)) {
 		write(hosts, text)
 	}
 	name("127.0.0.1")
-	write(servers, "nameserver "+nameServer+"\n")
+	write(servers, "nameserver "+server+"\n")
 	s.OwnBinary()
 	starter := filepath.Join(s.Dir, "with-hosts")
 	write(starter, fmt.Sprintf(withHosts, hosts, servers, binary))
@@ -73,7 +76,7 @@ func atName(t *testing.T) (s *scene, name func(address string)) {
 // no address. When it has one again, another, the app is reached there.
 func TestNameGone(t *testing.T) {
 	t.Parallel()
-	s, name := atName(t)
+	s, name := atName(t, noNameServer)
 	pids, before := s.pids(), s.holds(s.Status().PID)
 	report := s.under("re-exec and kill -9, the name is gone", s.steady(), func() {
 		name("")
@@ -101,8 +104,8 @@ func TestNameGone(t *testing.T) {
 // meanwhile.
 func TestNameServerSilent(t *testing.T) {
 	t.Parallel()
-	s, name := atName(t)
-	silent, err := net.ListenPacket("udp", nameServer+":53")
+	s, name := atName(t, silentNameServer)
+	silent, err := net.ListenPacket("udp", silentNameServer+":53")
 	if err != nil {
 		unavailable.Kernel(t, fmt.Sprintf("no port for a name server is to be had: %v", err))
 	}
