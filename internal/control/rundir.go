@@ -16,6 +16,11 @@ const (
 	lockFile   = "gracevisord.lock"
 )
 
+// TokenDraft matches the names (path.Match) under which a token is written before
+// it is put into its place. Whoever holds the lock may remove such a file: it was
+// left by a daemon that was killed meanwhile.
+const TokenDraft = "." + TokenFile + "-*"
+
 // systemRuntimeDirectory is that of a daemon run by root.
 const systemRuntimeDirectory = "/run/gracevisor"
 

@@ -101,7 +101,7 @@ func readOwnToken(path string, gid int) (string, error) {
 
 // writeToken replaces the file in one step.
 func writeToken(path string, gid int, token string) (err error) {
-	f, err := os.CreateTemp(filepath.Dir(path), "."+TokenFile+"-*")
+	f, err := os.CreateTemp(filepath.Dir(path), TokenDraft)
 	if err != nil {
 		return err
 	}

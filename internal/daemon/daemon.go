@@ -148,6 +148,7 @@ func setUpRuntime() {
 // assemble puts the parts together. What works in the background does so until
 // ctx ends.
 func (d *daemon) assemble(ctx context.Context, plan *config.Plan, from *predecessor, sockets *activation.Table, kept map[string]*os.File) error {
+	sweepLeftovers(d.log, d.runtimeDir, d.stateDir)
 	d.store = logs.NewStore(d.log)
 	d.store.ShareDaemonLog(d.daemonLog)
 	d.keeper = activation.NewKeeper(d.log, activation.NewFDStore())

@@ -20,6 +20,9 @@ const (
 	// lastPlanFile holds the plan that was put into force last, in the state
 	// directory.
 	lastPlanFile = "plan.last"
+	// lastPlanDraft matches the names under which it is written before it is put
+	// into its place.
+	lastPlanDraft = "." + lastPlanFile + ".*"
 	// lastPlanVersion is that of its form. Another one is not read.
 	lastPlanVersion = 1
 	// longestPlan bounds what is read of it.
@@ -106,7 +109,7 @@ func saveLastPlan(dir string, plan *config.Plan) error {
 	if err != nil {
 		return fmt.Errorf("save the plan: %w", err)
 	}
-	f, err := os.CreateTemp(dir, "."+lastPlanFile+".*") // with mode 0600
+	f, err := os.CreateTemp(dir, lastPlanDraft) // with mode 0600
 	if err != nil {
 		return fmt.Errorf("save the plan: %w", err)
 	}

@@ -15,6 +15,10 @@ import (
 // ListFile is the name of a saved list.
 const ListFile = "listen.last"
 
+// ListDraft matches the names (path.Match) under which a list is written before
+// it is put into its place.
+const ListDraft = "." + ListFile + ".*"
+
 const (
 	heading = "# What gracevisor.socket listens on if gracevisor.yaml is broken at the next boot.\n"
 	// longestList bounds what Load reads: 65535 ports of a few addresses are
@@ -41,7 +45,7 @@ func Save(dir string, addresses []string) error {
 
 // replace puts a file into the place of another one in one step.
 func replace(path string, text []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(path), "."+ListFile+".*")
+	f, err := os.CreateTemp(filepath.Dir(path), ListDraft)
 	if err != nil {
 		return err
 	}

@@ -89,7 +89,7 @@ func TestWrongListenFDs(t *testing.T) {
 	s.install(firstVersion)
 	s.awaitDaemon()
 	s.awaitServing("demo")
-	s.awaitMessage("LISTEN_FDS", "promises 77")
+	s.awaitMessage("promises files that it has not passed", "files=")
 	s.sources(map[string]string{"127.0.0.1:8080": "systemd", "[::1]:8080": "systemd"})
 	s.underLoad(func() { s.Run("gracevisorctl", "restart", "demo") })
 	before, daemon := s.awaitServing("demo"), s.MainPID(daemonUnit)
