@@ -39,6 +39,9 @@
 //   - A descriptor is closed only after the store has let go of it, or got it:
 //     its number may be on its way.
 //   - Names are not unique in the store; here they are.
+//   - Of more files than the store takes, those that matter most are in it, by the
+//     rank that the daemon gives their names (shelf.go). Systemd before version
+//     254 tells the number only when asked, and drops what is too much silently.
 //   - What was promised and is missing takes nothing else along (passed.go).
 //
 // A Snapshot is a memfd of two slots, each with sequence number, length and

@@ -26,9 +26,14 @@ const keptPrefix = "gracevisor/"
 type Keeper struct {
 	log   *slog.Logger
 	store *FDStore // nil without a service manager
+	// rank is how little it matters that the file of a name outlives a crash.
+	rank func(name string) int
 
-	mu     sync.Mutex
-	files  map[string]*os.File
+	mu    sync.Mutex
+	files map[string]*os.File
+	// stored are the names of those that are in the store, as far as is known
+	// (shelf.go).
+	stored map[string]bool
 	orders []keepOrder
 	filled chan struct{}
 	// failed and full: it was told that the store does not work, or is full.
@@ -42,9 +47,13 @@ type keepOrder struct {
 	then func()
 }
 
-// NewKeeper makes one that keeps nothing yet. store may be nil.
-func NewKeeper(log *slog.Logger, store *FDStore) *Keeper {
-	return &Keeper{log: log, store: store, files: make(map[string]*os.File), filled: make(chan struct{}, 1)}
+// NewKeeper makes one that keeps nothing yet. store may be nil. Of more files than
+// the store takes, those of the lowest rank are in it.
+func NewKeeper(log *slog.Logger, store *FDStore, rank func(name string) int) *Keeper {
+	return &Keeper{
+		log: log, store: store, rank: rank,
+		files: make(map[string]*os.File), stored: make(map[string]bool), filled: make(chan struct{}, 1),
+	}
 }
 
 // Keep keeps a duplicate of a file under a name, in the place of what has it.
@@ -102,6 +111,7 @@ func (k *Keeper) SetStoreMax(max int) {
 	defer k.mu.Unlock()
 	k.store.max = max
 	k.checkFull()
+	k.order(keepOrder{}) // has what is in the store looked at
 }
 
 // Adopt keeps a file that is in the store already.
@@ -112,6 +122,7 @@ func (k *Keeper) Adopt(name string, file *os.File) {
 		old.Close()
 	}
 	k.files[name] = file
+	k.stored[name] = true
 }
 
 // Drop lets go of what is kept under a name.
@@ -130,10 +141,16 @@ func (k *Keeper) Drop(name string) {
 	k.order(keepOrder{name: name, then: func() { file.Close() }})
 }
 
+// IsListener reports whether a kept file of this name is a listening socket.
+func IsListener(name string) bool {
+	_, _, ok := parseKeptName(name)
+	return ok
+}
+
 // DropAllButListeners lets go of all files but the listening sockets.
 func (k *Keeper) DropAllButListeners() {
 	for _, name := range k.Names() {
-		if _, _, listener := parseKeptName(name); !listener {
+		if !IsListener(name) {
 			k.Drop(name)
 		}
 	}
@@ -184,11 +201,14 @@ func (k *Keeper) carryOut(ctx context.Context) {
 }
 
 func (k *Keeper) tell(ctx context.Context, o keepOrder) error {
+	if err := k.tidy(ctx); err != nil {
+		return err
+	}
 	if o.name == "" {
 		return k.store.Barrier(ctx)
 	}
 	if o.file == nil {
-		return k.store.Remove(keptPrefix + o.name)
+		return k.takeOut(ctx, o.name)
 	}
 	k.mu.Lock()
 	current := k.files[o.name] == o.file
@@ -196,7 +216,7 @@ func (k *Keeper) tell(ctx context.Context, o keepOrder) error {
 	if !current {
 		return nil // it was replaced or dropped meanwhile
 	}
-	return k.store.Put(ctx, keptPrefix+o.name, o.file)
+	return k.putIn(ctx, o.name, o.file)
 }
 
 // handoverVariable tells the program that is executed next the descriptor of a

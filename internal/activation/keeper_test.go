@@ -16,7 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-func newTestKeeper() *Keeper { return NewKeeper(slog.New(slog.DiscardHandler), nil) }
+func newTestKeeper() *Keeper { return NewKeeper(slog.New(slog.DiscardHandler), nil, nil) }
 
 func newPipe(t *testing.T) (r, w *os.File) {
 	t.Helper()

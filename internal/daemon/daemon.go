@@ -151,7 +151,7 @@ func (d *daemon) assemble(ctx context.Context, plan *config.Plan, from *predeces
 	sweepLeftovers(d.log, d.runtimeDir, d.stateDir)
 	d.store = logs.NewStore(d.log)
 	d.store.ShareDaemonLog(d.daemonLog)
-	d.keeper = activation.NewKeeper(d.log, activation.NewFDStore())
+	d.keeper = activation.NewKeeper(d.log, activation.NewFDStore(), keepRank)
 	go d.keeper.Run(ctx)
 	go learnStoreMax(ctx, d.keeper) // ends with the answer
 	snapshot, err := d.openSnapshot(from, kept)

@@ -3,6 +3,7 @@ package daemon
 import (
 	"context"
 	"os"
+	"strings"
 	"syscall"
 	"time"
 
@@ -74,6 +75,27 @@ func isBeingRestarted() bool {
 		}
 	}
 	return false
+}
+
+// keepRank is how little it costs that the file of a name does not outlive a crash,
+// for when the service manager's store does not take all: without the listeners
+// and the conversation with the worker clients are refused, without its output an
+// app may end; processes are also found without their pidfds.
+func keepRank(name string) int {
+	switch {
+	case name == stateName:
+		return 0
+	case activation.IsListener(name):
+		return 1
+	case strings.HasSuffix(name, "/wire"):
+		return 2
+	case isPidfd(name):
+		return 4
+	case strings.HasPrefix(name, "worker/"):
+		return 5 // its log
+	default:
+		return 3 // output
+	}
 }
 
 // learnStoreMax asks systemd how many files its store takes, where it has not told
