@@ -246,6 +246,7 @@ func (s *Service) Edit(f func([]StoredFile) []StoredFile) {
 // daemon is started. A shell gives LISTEN_PID the number of the process that it
 // then becomes.
 func (s *Service) prepare(words, env []string) ([]string, []string, []*os.File) {
+	s.settle()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	env = append(env, fmt.Sprintf("FDSTORE=%d", s.limit))
@@ -274,6 +275,36 @@ func (s *Service) prepare(words, env []string) ([]string, []string, []*os.File) 
 	}
 	shell := []string{"/bin/bash", "-c", script, "sh"} // other shells know no descriptor 99
 	return append(shell, words...), env, files
+}
+
+// settle waits until all that was sent so far is dealt with, also by a daemon that
+// has gone: systemd deals with messages before it deals with ends of processes.
+func (s *Service) settle() {
+	s.box.t.Helper()
+	read, write, err := os.Pipe()
+	if err != nil {
+		s.box.t.Fatal(err)
+	}
+	defer read.Close()
+	conn, err := net.DialUnix("unixgram", nil, s.conn.LocalAddr().(*net.UnixAddr))
+	if err != nil {
+		s.box.t.Fatalf("connect to service manager: %v", err)
+	}
+	defer conn.Close()
+	raw, err := conn.SyscallConn()
+	if err == nil {
+		var sent error
+		err = raw.Write(func(fd uintptr) bool {
+			sent = unix.Sendmsg(int(fd), []byte("BARRIER=1"), unix.UnixRights(int(write.Fd())), nil, unix.MSG_NOSIGNAL)
+			return !errors.Is(sent, unix.EAGAIN)
+		})
+		err = errors.Join(err, sent)
+	}
+	write.Close()
+	if err != nil {
+		s.box.t.Fatalf("send to service manager: %v", err)
+	}
+	_, _ = read.Read(make([]byte, 1)) // ends when the other end is closed
 }
 
 // Crash kills the daemon, waits for its end, and starts the next one, which may

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"gracevisor/internal/control"
 	"gracevisor/test/harness"
@@ -68,6 +69,9 @@ func (s *scene) restartUntil(call string, when int) (killed bool) {
 	}
 	end := sync.OnceFunc(func() {
 		_ = tracer.Process.Signal(syscall.SIGTERM) // it may have ended with the supervisor
+		// One waits for ever if its tracee is killed in the wrong moment.
+		late := time.AfterFunc(5*time.Second, func() { _ = tracer.Process.Kill() })
+		defer late.Stop()
 		_ = tracer.Wait()
 	})
 	defer end()
