@@ -22,10 +22,10 @@ func imitate(t *testing.T, root string) {
 	}
 }
 
-// TestLeafInACgroupThatWasMadeAnew: the one that was opened has gone, with all that
-// lived in it, and the next one comes later, with no controller enabled.
-func TestLeafInACgroupThatWasMadeAnew(t *testing.T) {
-	root := filepath.Join(t.TempDir(), "apps")
+// goneCgroups are those of a root that is there no more.
+func goneCgroups(t *testing.T) (root string, c *Cgroups) {
+	t.Helper()
+	root = filepath.Join(t.TempDir(), "apps")
 	imitate(t, root)
 	c, err := OpenCgroups(root)
 	if err != nil {
@@ -34,6 +34,13 @@ func TestLeafInACgroupThatWasMadeAnew(t *testing.T) {
 	if err := os.RemoveAll(root); err != nil {
 		t.Fatal(err)
 	}
+	return root, c
+}
+
+// TestLeafInACgroupThatWasMadeAnew: the one that was opened has gone, with all that
+// lived in it, and the next one comes later, with no controller enabled.
+func TestLeafInACgroupThatWasMadeAnew(t *testing.T) {
+	root, c := goneCgroups(t)
 	made := make(chan error, 1)
 	// Ends with the leaf.
 	go func() {
@@ -87,15 +94,7 @@ func TestLeafOfARemovedCgroup(t *testing.T) {
 
 // TestLeafWhereNoneCanBeMade: what no waiting helps against is told at once.
 func TestLeafWhereNoneCanBeMade(t *testing.T) {
-	root := filepath.Join(t.TempDir(), "apps")
-	imitate(t, root)
-	c, err := OpenCgroups(root)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.RemoveAll(root); err != nil {
-		t.Fatal(err)
-	}
+	root, c := goneCgroups(t)
 	if err := os.WriteFile(root, nil, 0o644); err != nil {
 		t.Fatal(err)
 	}

@@ -28,9 +28,10 @@ func (r *rig) neverLost(address string) {
 	}
 }
 
-// TestTakeOverWhileTheNameIsGone: what an app was reached at it is reached at, and
-// when its name is found again, at another address, it is reached there.
-func TestTakeOverWhileTheNameIsGone(t *testing.T) {
+// eachWayByName is eachWay with an app, demo, that is reached at the address of a
+// name, and another one, when both serve.
+func eachWayByName(t *testing.T, test func(r *rig, takeOver func())) {
+	t.Helper()
 	p := plan(newApp("demo", 8080, atHost("app.test")), newApp("other", 8081))
 	for name, way := range ways {
 		t.Run(name, func(t *testing.T) {
@@ -39,52 +40,51 @@ func TestTakeOverWhileTheNameIsGone(t *testing.T) {
 				r.alone("demo")
 				r.alone("other")
 				r.leadsTo("127.0.0.1:8080", "demo")
-				r.name("app.test", "", false)
-				for range 3 {
-					way(r)
-					r.neverLost("127.0.0.1:8080")
-					r.leadsTo("127.0.0.1:8080", "demo")
-				}
-				if e := r.status("demo").ListenError; e == "" {
-					t.Error("nobody is told that the name is not found")
-				}
-				r.do(control.VerbRestart, "demo").gives(control.ResultDone)
-				r.boundOnce("127.0.0.1:8080", "127.0.0.1:8081")
-				r.name("app.test", "127.0.0.2", false)
-				r.leadsTo("127.0.0.2:8080", "demo")
-				r.look(func(s *Supervisor) {
-					if len(s.sockets) != 2 {
-						t.Errorf("sockets: %v", s.sockets)
-					}
-				})
+				test(r, func() { way(r) })
 			})
 		})
 	}
 }
 
+// TestTakeOverWhileTheNameIsGone: what an app was reached at it is reached at, and
+// when its name is found again, at another address, it is reached there.
+func TestTakeOverWhileTheNameIsGone(t *testing.T) {
+	eachWayByName(t, func(r *rig, takeOver func()) {
+		r.name("app.test", "", false)
+		for range 3 {
+			takeOver()
+			r.neverLost("127.0.0.1:8080")
+			r.leadsTo("127.0.0.1:8080", "demo")
+		}
+		if e := r.status("demo").ListenError; e == "" {
+			r.t.Error("nobody is told that the name is not found")
+		}
+		r.do(control.VerbRestart, "demo").gives(control.ResultDone)
+		r.boundOnce("127.0.0.1:8080", "127.0.0.1:8081")
+		r.name("app.test", "127.0.0.2", false)
+		r.leadsTo("127.0.0.2:8080", "demo")
+		r.look(func(s *Supervisor) {
+			if len(s.sockets) != 2 {
+				r.t.Errorf("sockets: %v", s.sockets)
+			}
+		})
+	})
+}
+
 // TestTakeOverWhileNoNameServerAnswers: no app waits for it, neither that whose
 // name is asked for.
 func TestTakeOverWhileNoNameServerAnswers(t *testing.T) {
-	p := plan(newApp("demo", 8080, atHost("app.test")), newApp("other", 8081))
-	for name, way := range ways {
-		t.Run(name, func(t *testing.T) {
-			prepare := func(r *rig) { r.name("app.test", "127.0.0.1", false) }
-			runWith(t, p, prepare, func(r *rig) {
-				r.alone("demo")
-				r.alone("other")
-				r.leadsTo("127.0.0.1:8080", "demo")
-				r.name("app.test", "127.0.0.1", true)
-				for range 3 {
-					way(r)
-					for _, app := range []string{"demo", "other"} {
-						r.do(control.VerbRestart, app).gives(control.ResultDone)
-					}
-					r.neverLost("127.0.0.1:8080")
-				}
-				r.boundOnce("127.0.0.1:8080", "127.0.0.1:8081")
-			})
-		})
-	}
+	eachWayByName(t, func(r *rig, takeOver func()) {
+		r.name("app.test", "127.0.0.1", true)
+		for range 3 {
+			takeOver()
+			for _, app := range []string{"demo", "other"} {
+				r.do(control.VerbRestart, app).gives(control.ResultDone)
+			}
+			r.neverLost("127.0.0.1:8080")
+		}
+		r.boundOnce("127.0.0.1:8080", "127.0.0.1:8081")
+	})
 }
 
 // TestTakeOverOfAMovedAddress: it is of the app that took it last, whatever the

@@ -286,20 +286,7 @@ func (s *Service) settle() {
 		s.box.t.Fatal(err)
 	}
 	defer read.Close()
-	conn, err := net.DialUnix("unixgram", nil, s.conn.LocalAddr().(*net.UnixAddr))
-	if err != nil {
-		s.box.t.Fatalf("connect to service manager: %v", err)
-	}
-	defer conn.Close()
-	raw, err := conn.SyscallConn()
-	if err == nil {
-		var sent error
-		err = raw.Write(func(fd uintptr) bool {
-			sent = unix.Sendmsg(int(fd), []byte("BARRIER=1"), unix.UnixRights(int(write.Fd())), nil, unix.MSG_NOSIGNAL)
-			return !errors.Is(sent, unix.EAGAIN)
-		})
-		err = errors.Join(err, sent)
-	}
+	_, _, err = s.conn.WriteMsgUnix([]byte("BARRIER=1"), unix.UnixRights(int(write.Fd())), s.conn.LocalAddr().(*net.UnixAddr))
 	write.Close()
 	if err != nil {
 		s.box.t.Fatalf("send to service manager: %v", err)
